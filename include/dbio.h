@@ -1,0 +1,44 @@
+/*
+ * dbio.h - storage I/O for databases: everything a caller needs.
+ *
+ * Concepts
+ *   context   owns buffers and counters                         dbio_context.h
+ *   file      a handle on an inode; reads, writes, syncs        dbio_file.h
+ *   stats     what was done, what was decided and why           dbio_stats.h
+ *   error     an errno in words, with the remedy                dbio_error.h
+ *
+ * dbio decides for every request whether it goes O_DIRECT or through the page
+ * cache. Every request is announced before it looks at anything, so that direct and
+ * buffered requests on the same pages never run at the same time: a completed write
+ * is seen by every later read, whichever way each went.
+ *
+ * Caveats
+ *   - Only requests through dbio are tracked. A program that uses plain pread or
+ *     pwrite on the same file at the same time has the kernel's own guarantees and
+ *     no more.
+ *   - Tracking spans the threads and contexts of one process. Requests of other
+ *     processes are not tracked yet; DBIO_STAT_CROSS_PROCESS says so.
+ *   - Two copies of the library in one process (one linked, one inside a plug-in) do
+ *     not see each other. Use one.
+ *   - fork: the child may use what the parent opened, but neither tracks the other.
+ *   - mmap: use dbio_map, which sends the whole file through the page cache as long
+ *     as it is mapped. A mapping made behind dbio's back is not seen.
+ *   - sync_file_range, used for writes to cached ranges, is not durability. Only
+ *     DBIO_DURABLE, dbio_fdatasync and dbio_fsync are.
+ *   - Network, FUSE and overlay file systems go buffered: their caches follow other
+ *     rules.
+ *
+ * Part of dbio, BSD-2-Clause. See LICENSE.
+ */
+#ifndef DBIO_H
+#define DBIO_H
+
+#include "dbio_context.h"
+#include "dbio_error.h"
+#include "dbio_export.h"
+#include "dbio_file.h"
+#include "dbio_stats.h"
+#include "dbio_types.h"
+#include "dbio_version.h"
+
+#endif

@@ -1,0 +1,258 @@
+/*
+ * dbio_file.h - open, read, write, sync, resize, map and close a file.
+ *
+ * A file is a handle on an inode. Handles on the same inode in one process share
+ * what is known about it: outstanding requests, residency, the error latch.
+ *
+ * Life cycle: dbio_open() or dbio_adopt(), any number of calls from any number of
+ * threads, dbio_close().
+ *
+ * What holds for every call below unless it says otherwise:
+ *
+ * Returns:   0 or a count on success, a negative errno on failure. errno itself is
+ *            neither read nor relied upon by callers.
+ * Order:     a request waits for outstanding requests that overlap its pages and
+ *            conflict with it (a direct write with any buffered request, a direct read
+ *            with a buffered write, an exclusive operation with everything), first come,
+ *            first served. Two direct, or two buffered, requests never wait for each
+ *            other: the kernel orders those.
+ * Threads:   any thread, at the same time as any other call on the file but dbio_close().
+ * Signals:   not async-signal-safe. A signal does not end a wait of dbio's.
+ * Cancel:    not cancellation points: a request that has begun is finished.
+ * Errors common to all, with their remedy:
+ *            -EINVAL  NULL handle, negative offset, offset + length past 2^63 - 1,
+ *                     unknown flag: the caller is mistaken; nothing was done.
+ *            -EBADF   the handle was closed (recognised until a later open reuses its
+ *                     memory), or is not open for this direction.
+ *            -EFAULT  a NULL buffer with a length, or memory that the kernel rejects.
+ *            -EIO     the device failed, now or (syncs) earlier: see dbio_fdatasync().
+ *
+ * Part of dbio, BSD-2-Clause. See LICENSE.
+ */
+#ifndef DBIO_FILE_H
+#define DBIO_FILE_H
+
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "dbio_export.h"
+#include "dbio_types.h"
+
+DBIO_BEGIN_DECLS
+
+/**
+ * dbio_open() - open a regular file.
+ *
+ * Effect:    like open(2): creates with O_CREAT, empties with O_TRUNC (as an exclusive
+ *            operation). The descriptors are dbio's own, close-on-exec. The O_DIRECT
+ *            descriptor is opened when the first request needs it.
+ * Arguments: `flags` as of open(2). O_DIRECT means DBIO_MODE_DIRECT where the mode is
+ *            auto; O_SYNC and O_DSYNC mean DBIO_DURABILITY_WRITE. O_CLOEXEC, O_LARGEFILE
+ *            and O_NONBLOCK are accepted and change nothing. `permissions` counts with
+ *            O_CREAT and O_TMPFILE. `options` may be NULL; it is read during the call only.
+ * Blocks:    as open(2); a FIFO does not block, it is refused.
+ * Returns:   0, and *file.
+ * Errors:    as open(2), and
+ *            -EINVAL      O_APPEND or O_PATH (use dbio_append()), O_DIRECT with mode
+ *                         buffered, or a bad option value.
+ *            -E2BIG       an option that this version does not know is set.
+ *            -EISDIR      a directory.      -ESPIPE  a FIFO, socket or character device.
+ *            -ENOTSUP     a block device or something else that is not a regular file.
+ *            -EOPNOTSUPP  DBIO_STRICT_DIRECT and the file has no direct I/O; a file that
+ *                         this call created stays, empty.
+ *            -ENOMEM, -EMFILE, -ENFILE  memory or descriptors are used up.
+ * Since:     0.1
+ */
+DBIO_EXPORT DBIO_MUST_USE int dbio_open(struct dbio_context *context, const char *path, int flags,
+                                        mode_t permissions,
+                                        const struct dbio_file_options *options,
+                                        struct dbio_file **file);
+
+/**
+ * dbio_adopt() - take over an open descriptor.
+ *
+ * Effect:    requests go through `fd` or through private descriptors of the same inode.
+ *            The flags, the offset and the locks of `fd` are left alone. Without
+ *            DBIO_ADOPT_BORROW the descriptor belongs to dbio on success (as with
+ *            fdopen(3)) and dbio_close() closes it; on failure it stays the caller's.
+ * Locks:     closing any descriptor of an inode drops every POSIX record lock that the
+ *            process has on it (fcntl(2)). dbio therefore keeps its private descriptors
+ *            open as long as another handle is open on the inode or this process holds
+ *            such a lock (asked with F_OFD_GETLK), and closes them later.
+ * Returns:   0, and *file.
+ * Errors:    -EBADF  `fd` is not open, or is O_PATH; -EINVAL, -E2BIG, -EISDIR, -ESPIPE,
+ *            -ENOTSUP, -EOPNOTSUPP, -ENOMEM as dbio_open().
+ * Since:     0.1
+ */
+DBIO_EXPORT DBIO_MUST_USE int dbio_adopt(struct dbio_context *context, int fd, unsigned flags,
+                                         const struct dbio_file_options *options,
+                                         struct dbio_file **file);
+
+/**
+ * dbio_close() - close a handle.
+ *
+ * Effect:    the handle is gone, whatever is returned. Durable is only what was synced.
+ * Threads:   no other call on this handle may be running.
+ * Returns:   0, or the error of close(2) on a descriptor, or the latched error of the
+ *            inode if no sync has reported it yet.
+ * Since:     0.1
+ */
+DBIO_EXPORT int dbio_close(struct dbio_file *file);
+
+/**
+ * dbio_pread() - read `length` bytes at `offset` into `buffer`.
+ * dbio_preadv() - the same into `count` buffers, as preadv(2).
+ *
+ * Route:     direct where the file is in direct standing and the range is not cached
+ *            whole; unaligned offset, length or memory is read through an aligned buffer.
+ *            Otherwise through the page cache.
+ * Arguments: bytes, any alignment. Aligned memory, offset and length (dbio_why() has the
+ *            alignments) avoid a copy. `count` is 0 to 1024.
+ * Flags:     DBIO_NOWAIT, DBIO_DONTCACHE.
+ * Memory:    the caller's; may be reused after return. It must not be a mapping of the
+ *            same file.
+ * Blocks:    for the disk and for overlapping requests that conflict.
+ * Returns:   bytes read; fewer than asked only at the end of the file, or after an error
+ *            that followed some bytes, or with DBIO_NOWAIT.
+ * Errors:    -EAGAIN  DBIO_NOWAIT and it would have to wait: call again, or without.
+ * Since:     0.1
+ */
+DBIO_EXPORT DBIO_MUST_USE ssize_t dbio_pread(struct dbio_file *file, void *buffer, size_t length,
+                                             off_t offset, unsigned flags);
+DBIO_EXPORT DBIO_MUST_USE ssize_t dbio_preadv(struct dbio_file *file, const struct iovec *vector,
+                                              int count, off_t offset, unsigned flags);
+
+/**
+ * dbio_pwrite() - write `length` bytes from `buffer` at `offset`.
+ * dbio_pwritev() - the same from `count` buffers, as pwritev(2).
+ *
+ * Effect:    later reads by anyone through dbio see the bytes. They are durable only with
+ *            DBIO_DURABLE, DBIO_DURABILITY_WRITE, or after dbio_fdatasync().
+ * Route:     in direct standing: O_DIRECT where nothing of the range is cached, otherwise
+ *            through the page cache and sync_file_range(2) that waits for the writeback.
+ *            Unaligned memory is copied to an aligned buffer; unaligned edges go through
+ *            the cache. In buffered standing: through the page cache.
+ * Arguments: bytes, any alignment. `count` is 0 to 1024.
+ * Flags:     DBIO_DURABLE, DBIO_ATOMIC, DBIO_NOWAIT, DBIO_DONTCACHE.
+ * Memory:    the caller's; must not change during the call; may be reused after return.
+ * Blocks:    for the disk and for overlapping requests that conflict.
+ * Returns:   bytes written; fewer than asked only if the device became full or failed
+ *            after some bytes, or RLIMIT_FSIZE was met, or with DBIO_NOWAIT.
+ * Errors:    -ENOSPC, -EDQUOT, -EFBIG  as pwrite(2), from this call.
+ *            -EAGAIN      DBIO_NOWAIT and it would have to wait.
+ *            -EOPNOTSUPP  DBIO_ATOMIC and the file has no atomic writes.
+ *            -EINVAL      DBIO_ATOMIC and the length is not a power of two within the
+ *                         file's limits, or offset or memory are not aligned to it; also
+ *                         DBIO_DURABLE or DBIO_ATOMIC together with DBIO_NOWAIT, and
+ *                         DBIO_ATOMIC with more than one buffer or with DBIO_DONTCACHE.
+ * Since:     0.1
+ */
+DBIO_EXPORT DBIO_MUST_USE ssize_t dbio_pwrite(struct dbio_file *file, const void *buffer,
+                                              size_t length, off_t offset, unsigned flags);
+DBIO_EXPORT DBIO_MUST_USE ssize_t dbio_pwritev(struct dbio_file *file, const struct iovec *vector,
+                                               int count, off_t offset, unsigned flags);
+
+/**
+ * dbio_append() - write `length` bytes at the end of the file.
+ *
+ * Effect:    the bytes stand together at the file's end; *offset (if not NULL) is where.
+ *            Two appends through dbio in one process never overlap.
+ * Route:     exclusive from the last block to infinity, then as dbio_pwrite().
+ * Flags:     DBIO_DURABLE.
+ * Returns, errors: as dbio_pwrite().
+ * Since:     0.1
+ */
+DBIO_EXPORT DBIO_MUST_USE ssize_t dbio_append(struct dbio_file *file, const void *buffer,
+                                              size_t length, unsigned flags, off_t *offset);
+
+/**
+ * dbio_fdatasync() - make written data durable, with the metadata needed to read it.
+ * dbio_fsync() - and all other metadata.
+ *
+ * Effect:    everything written through any handle before the call is on stable storage.
+ *            Both always reach the kernel, also after direct writes only (device cache).
+ * Returns:   0.
+ * Errors:    -EIO, -ENOSPC, -EDQUOT  a writeback or flush failed, now or earlier. The
+ *            error is latched on the inode: every later sync through any handle returns it
+ *            until all handles are closed and the file is opened again. The kernel may have
+ *            dropped the data and marked the pages clean, so do not retry: recover from
+ *            your log. (fsync(2); "fsyncgate", 2018.)
+ * Since:     0.1
+ */
+DBIO_EXPORT DBIO_MUST_USE int dbio_fdatasync(struct dbio_file *file);
+DBIO_EXPORT DBIO_MUST_USE int dbio_fsync(struct dbio_file *file);
+
+/**
+ * dbio_sync_range() - write back `length` bytes at `offset` and wait for it.
+ *
+ * Effect:    dirty pages of the range have been written to the device. That is not
+ *            durability: no metadata is written and no device cache flushed
+ *            (sync_file_range(2)). Use dbio_fdatasync() for a promise.
+ * Arguments: `length` 0 means to the end of the file.
+ * Returns:   0.   Errors: as dbio_fdatasync(); the error is latched likewise.
+ * Since:     0.1
+ */
+DBIO_EXPORT DBIO_MUST_USE int dbio_sync_range(struct dbio_file *file, off_t offset, off_t length);
+
+/**
+ * dbio_truncate() - set the file's size.
+ * dbio_allocate() - allocate blocks (fallocate(2)); DBIO_KEEP_SIZE keeps the size.
+ * dbio_punch() - deallocate a range; it reads as zeros, the size stays.
+ *
+ * Order:     exclusive: each waits for every outstanding request in its range (truncate:
+ *            from the smaller of old and new size to infinity), and holds off new ones.
+ * Returns:   0.
+ * Errors:    as ftruncate(2) and fallocate(2): -ENOSPC, -EFBIG, -EDQUOT, -EPERM,
+ *            -EOPNOTSUPP (the file system cannot); -EINVAL for a negative size, or a
+ *            length of 0 (allocate, punch).
+ * Since:     0.1
+ */
+DBIO_EXPORT DBIO_MUST_USE int dbio_truncate(struct dbio_file *file, off_t size);
+DBIO_EXPORT DBIO_MUST_USE int dbio_allocate(struct dbio_file *file, off_t offset, off_t length,
+                                            unsigned flags);
+DBIO_EXPORT DBIO_MUST_USE int dbio_punch(struct dbio_file *file, off_t offset, off_t length);
+
+/**
+ * dbio_advise() - pass POSIX_FADV_* advice for a range (`length` 0: to the end).
+ *
+ * Effect:    POSIX_FADV_WILLNEED on a file in direct standing is dropped: it would fill
+ *            the cache that direct I/O wants empty. POSIX_FADV_DONTNEED waits for
+ *            overlapping direct I/O. Others are passed on to the buffered descriptor.
+ * Returns:   0; advice that the file system cannot take is not an error.
+ * Errors:    -EINVAL for an unknown advice.
+ * Since:     0.1
+ */
+DBIO_EXPORT DBIO_MUST_USE int dbio_advise(struct dbio_file *file, off_t offset, off_t length,
+                                          int advice);
+
+/**
+ * dbio_map() - map part of the file; dbio_unmap() - remove that mapping.
+ *
+ * Effect:    outstanding direct I/O on the inode is waited for, and while any mapping of
+ *            the inode exists every request on it goes through the page cache, because
+ *            page faults cannot be tracked. Private mappings count too: they read through
+ *            the cache. Unmapping the last one lets direct I/O begin again.
+ * Arguments: as mmap(2); `offset` a multiple of the page size, `protection` PROT_*,
+ *            `flags` MAP_SHARED or MAP_PRIVATE, with MAP_POPULATE and MAP_NORESERVE.
+ *            dbio_unmap() takes exactly what dbio_map() gave: the whole mapping.
+ * Memory:    the mapping is the caller's until dbio_unmap(). It may outlive the handle
+ *            only with the pin: close unmaps nothing, and the inode stays pinned until
+ *            the last handle is closed.
+ * Returns:   0, and *address.
+ * Errors:    as mmap(2); -EINVAL from dbio_unmap() for an address that is not one of
+ *            this file's mappings.
+ * Since:     0.1
+ */
+DBIO_EXPORT DBIO_MUST_USE int dbio_map(struct dbio_file *file, off_t offset, size_t length,
+                                       int protection, int flags, void **address);
+DBIO_EXPORT DBIO_MUST_USE int dbio_unmap(struct dbio_file *file, void *address, size_t length);
+
+/**
+ * dbio_size() - the file's size in bytes now, as fstat(2) says it.
+ * Returns:   the size, or a negative errno.   Blocks: no.   Since: 0.1
+ */
+DBIO_EXPORT DBIO_MUST_USE off_t dbio_size(struct dbio_file *file);
+
+DBIO_END_DECLS
+
+#endif
