@@ -24,7 +24,9 @@
  *                     unknown flag: the caller is mistaken; nothing was done.
  *            -EBADF   the handle was closed (recognised until a later open reuses its
  *                     memory), or is not open for this direction.
- *            -EFAULT  a NULL buffer with a length, or memory that the kernel rejects.
+ *            -EFAULT  a NULL buffer with a length, or other memory that the kernel
+ *                     rejects. Where dbio copies (unaligned requests) invalid memory is a
+ *                     SIGSEGV, as with memcpy(3): pass valid memory.
  *            -EIO     the device failed, now or (syncs) earlier: see dbio_fdatasync().
  *
  * Part of dbio, BSD-2-Clause. See LICENSE.
@@ -235,9 +237,9 @@ DBIO_EXPORT DBIO_MUST_USE int dbio_advise(struct dbio_file *file, off_t offset, 
  * Arguments: as mmap(2); `offset` a multiple of the page size, `protection` PROT_*,
  *            `flags` MAP_SHARED or MAP_PRIVATE, with MAP_POPULATE and MAP_NORESERVE.
  *            dbio_unmap() takes exactly what dbio_map() gave: the whole mapping.
- * Memory:    the mapping is the caller's until dbio_unmap(). It may outlive the handle
- *            only with the pin: close unmaps nothing, and the inode stays pinned until
- *            the last handle is closed.
+ * Memory:    the mapping is the caller's until dbio_unmap(). dbio_close() unmaps nothing: a
+ *            mapping that outlives its handle keeps the file in the page cache, also when
+ *            it is opened again, until dbio_unmap() through any handle on the file.
  * Returns:   0, and *address.
  * Errors:    as mmap(2); -EINVAL from dbio_unmap() for an address that is not one of
  *            this file's mappings.

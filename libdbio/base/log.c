@@ -55,8 +55,8 @@ dbio__log_start(void)
 static size_t DBIO_PRINTF(3, 0)
     append_text(char line[LINE_BYTES], size_t used, const char *format, va_list values)
 {
-    int added = vsnprintf(line + used, LINE_BYTES - 1 - used, format, values);
-    size_t room = LINE_BYTES - 2 - used;
+    int added = vsnprintf(line + used, LINE_BYTES - used, format, values);
+    size_t room = LINE_BYTES - 1 - used;
 
     if (added < 0)
         return used;

@@ -128,7 +128,7 @@ dbio__known_check(struct dbio_known *known, struct dbio_range range, struct dbio
     if (value > REGION_CHECKING) {
         (void)atomic_compare_exchange_strong_explicit(
             &known->regions[first], &value,
-            (uint8_t)(value - 1 == REGION_CHECKING ? REGION_CACHED : value - 1),
+            (uint8_t)(value - 1u == REGION_CHECKING ? REGION_CACHED : value - 1u),
             memory_order_relaxed, memory_order_relaxed);
         return false;
     }

@@ -54,7 +54,8 @@ _Static_assert(offsetof(struct dbio_statx, atomic_unit_min) == 0xa8, "uapi/linux
 #define ATTRIBUTE_VERITY     0x00100000u
 #define ATTRIBUTE_DAX        0x00200000u
 
-#define SECTOR_BYTES 512u
+#define SECTOR_BYTES      512u
+#define BLOCK_BYTES_USUAL 4096u
 
 static bool
 is_power_of_two(uint32_t value)
@@ -68,8 +69,10 @@ fall_back(struct dbio_facts *facts)
 {
     facts->memory_align = SECTOR_BYTES;
     facts->offset_align = SECTOR_BYTES;
-    if (is_power_of_two(facts->block_size) && facts->block_size > SECTOR_BYTES)
-        facts->offset_align = facts->block_size;
+    /* FUSE servers may name any number. */
+    if (facts->block_size > SECTOR_BYTES)
+        facts->offset_align =
+            is_power_of_two(facts->block_size) ? facts->block_size : BLOCK_BYTES_USUAL;
 }
 
 /* The kernel's own words: 0 for a file that has no direct I/O. Anything that is not a power of

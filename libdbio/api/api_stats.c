@@ -1,0 +1,61 @@
+/* api_stats.c - the front door of dbio_stats.h. */
+#include "dbio_stats.h"
+
+#include <string.h>
+
+#include "api/arguments.h"
+#include "core/names.h"
+
+int
+dbio_stats_read(struct dbio_context *context, struct dbio_stats *stats)
+{
+    int error = dbio__check_context(context);
+    unsigned i;
+
+    if (error != 0)
+        return error;
+    if (stats == NULL || stats->size != sizeof(*stats))
+        return -EINVAL;
+    for (i = 0; i < DBIO_STAT_COUNT; i++)
+        stats->counters[i] = dbio__context_stat(context, (enum dbio_stat)i);
+    return 0;
+}
+
+const char *
+dbio_stats_name(unsigned index)
+{
+    return dbio__name_stat(index);
+}
+
+int
+dbio_why(struct dbio_file *file, struct dbio_why *why)
+{
+    int error = dbio__check_file(file);
+
+    if (error != 0)
+        return error;
+    if (why == NULL || why->size != sizeof(*why))
+        return -EINVAL;
+    memset(why, 0, sizeof(*why));
+    why->size = sizeof(*why);
+    dbio__file_why(file, why);
+    return 0;
+}
+
+const char *
+dbio_route_name(unsigned route)
+{
+    return dbio__name_route(route);
+}
+
+const char *
+dbio_reason_name(unsigned reason)
+{
+    return dbio__name_reason(reason);
+}
+
+const char *
+dbio_reason_text(unsigned reason)
+{
+    return dbio__text_reason(reason);
+}

@@ -1,0 +1,88 @@
+/*
+ * bounce.c - a bounded pool of aligned buffers.
+ *
+ * Job:       lend buffers; make them as needed, up to the bound; keep them until the end.
+ * Not its:   copying: engine/transfer_read.c and transfer_write.c.
+ * Callers:   engine/transfer_*.c, context.c.
+ * Lock:      the pool's own, rank BOUNCE; not held while memory is asked for.
+ * Invariant: made <= most; a buffer is either lent or in the free list.
+ */
+#include "engine/bounce.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+
+void
+dbio__bounce_init(struct dbio_bounce_pool *pool, uint64_t bytes_max)
+{
+    dbio__lock_init(&pool->lock, DBIO_RANK_BOUNCE);
+    dbio_verify(pthread_cond_init(&pool->returned, NULL) == 0);
+    pool->free = NULL;
+    pool->made = 0;
+    pool->most = (uint32_t)(bytes_max / DBIO_BOUNCE_BYTES);
+}
+
+void
+dbio__bounce_fini(struct dbio_bounce_pool *pool)
+{
+    while (pool->free != NULL) {
+        void *buffer = pool->free;
+
+        pool->free = *(void **)buffer;
+        pool->made--;
+        dbio__mem_free(buffer, DBIO_BOUNCE_BYTES);
+    }
+    dbio_verify(pool->made == 0);
+    (void)pthread_cond_destroy(&pool->returned);
+    dbio__lock_fini(&pool->lock);
+}
+
+/* One more buffer, within the bound; NULL if the bound or the memory does not allow it. */
+static void *
+make_buffer(struct dbio_bounce_pool *pool)
+{
+    void *buffer;
+
+    if (pool->made == pool->most)
+        return NULL;
+    pool->made++;
+    dbio__lock_release(&pool->lock);
+    buffer = dbio__mem_aligned(DBIO_BOUNCE_ALIGN, DBIO_BOUNCE_BYTES);
+    dbio__lock_acquire(&pool->lock);
+    if (buffer == NULL)
+        pool->made--;
+    return buffer;
+}
+
+void *
+dbio__bounce_take(struct dbio_bounce_pool *pool)
+{
+    void *buffer;
+
+    dbio__lock_acquire(&pool->lock);
+    for (;;) {
+        buffer = pool->free;
+        if (buffer != NULL) {
+            pool->free = *(void **)buffer;
+            break;
+        }
+        buffer = make_buffer(pool);
+        /* Nothing lent, nothing free, nothing to be had: waiting would be for ever. */
+        if (buffer != NULL || (pool->made == 0 && pool->free == NULL))
+            break;
+        if (pool->free == NULL)
+            dbio__lock_wait(&pool->lock, &pool->returned);
+    }
+    dbio__lock_release(&pool->lock);
+    return buffer;
+}
+
+void
+dbio__bounce_return(struct dbio_bounce_pool *pool, void *buffer)
+{
+    dbio__lock_acquire(&pool->lock);
+    *(void **)buffer = pool->free;
+    pool->free = buffer;
+    (void)pthread_cond_signal(&pool->returned);
+    dbio__lock_release(&pool->lock);
+}

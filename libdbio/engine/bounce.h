@@ -1,0 +1,36 @@
+/*
+ * bounce.h - a bounded pool of aligned buffers, for requests that are not aligned.
+ *
+ * Taken only after the request's turn has come, so whoever holds a buffer waits for nobody
+ * and a wait for one is as short as a transfer.
+ */
+#ifndef ENGINE_BOUNCE_H
+#define ENGINE_BOUNCE_H
+
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "base/lock.h"
+
+#define DBIO_BOUNCE_BYTES (256u * 1024u) /* of one buffer */
+#define DBIO_BOUNCE_ALIGN 4096u
+
+struct dbio_bounce_pool {
+    struct dbio_lock lock;
+    pthread_cond_t returned;
+    void *free; /* the first word of a free buffer points to the next */
+    uint32_t made, most;
+};
+
+void dbio__bounce_init(struct dbio_bounce_pool *pool, uint64_t bytes_max);
+/* Every buffer has been returned. */
+void dbio__bounce_fini(struct dbio_bounce_pool *pool);
+
+/* A buffer of DBIO_BOUNCE_BYTES, or NULL if there is no memory for even one. May wait for
+ * another request to return one. */
+DBIO_CHECKED void *dbio__bounce_take(struct dbio_bounce_pool *pool);
+void dbio__bounce_return(struct dbio_bounce_pool *pool, void *buffer);
+
+#endif

@@ -1,0 +1,76 @@
+/*
+ * context.c - the owner of everything that files share.
+ *
+ * Job:       make, destroy, count.
+ * Not its:   inodes: they belong to the process (engine/inode.c).
+ * Callers:   api/api_context.c, api/api_stats.c; engine/ for counting.
+ * Lock:      none of its own; the pool of contexts and the bounce pool have theirs.
+ * Invariant: a context with open files is never destroyed.
+ */
+#include "engine/context.h"
+
+#include <errno.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "engine/arbitration.h"
+#include "engine/inode.h"
+
+#define CONTEXT_MAGIC 0x6462696f63747874u /* "dbioctxt" */
+
+static struct dbio_pool contexts = DBIO_POOL_STATIC(struct dbio_context, CONTEXT_MAGIC);
+
+int
+dbio__context_create(const struct dbio_context_options *settings, struct dbio_context **context)
+{
+    struct dbio_context *made;
+
+    dbio__log_start();
+    if (dbio__arbitration_table() == NULL)
+        return -ENOMEM;
+    made = dbio__pool_take(&contexts);
+    if (made == NULL)
+        return -ENOMEM;
+    made->settings = *settings;
+    made->backend = &dbio__backend_sync;
+    dbio__bounce_init(&made->bounce, settings->bounce_bytes_max);
+    *context = made;
+    return 0;
+}
+
+int
+dbio__context_destroy(struct dbio_context *context)
+{
+    if (atomic_load(&context->files) != 0)
+        return -EBUSY;
+    if (!dbio__pool_kill(&contexts, &context->pooled))
+        return -EBADF;
+    dbio__bounce_fini(&context->bounce);
+    dbio__pool_give(&contexts, &context->pooled);
+    return 0;
+}
+
+bool
+dbio__context_alive(const struct dbio_context *context)
+{
+    return dbio__pool_alive(&contexts, &context->pooled);
+}
+
+uint64_t
+dbio__context_stat(const struct dbio_context *context, enum dbio_stat stat)
+{
+    switch (stat) {
+    case DBIO_STAT_PARKED:
+        return dbio__inode_parked();
+    case DBIO_STAT_FILES:
+        return atomic_load_explicit(&context->files, memory_order_relaxed);
+    default: /* DBIO_STAT_CROSS_PROCESS is never counted: tracking ends at the process */
+        return dbio__stats_sum(&context->counters, stat);
+    }
+}
+
+void
+dbio__context_count(struct dbio_context *context, enum dbio_stat stat, uint64_t value)
+{
+    dbio__stats_add(&context->counters, dbio__arbitration_thread(), stat, value);
+}

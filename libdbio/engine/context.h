@@ -1,0 +1,36 @@
+/* context.h - what all files of a context share: settings, counters, buffers, the backend. */
+#ifndef ENGINE_CONTEXT_H
+#define ENGINE_CONTEXT_H
+
+#include <stdatomic.h>
+
+#include "backend/backend.h"
+#include "base/pool.h"
+#include "core/stats.h"
+#include "dbio_types.h"
+#include "engine/bounce.h"
+
+struct dbio_context {
+    struct dbio_pooled pooled;
+    struct dbio_context_options settings;
+    const struct dbio_backend *backend;
+    _Atomic uint64_t files; /* open */
+    struct dbio_bounce_pool bounce;
+    struct dbio_counters counters;
+};
+
+/* `settings` have been validated. 0 or -ENOMEM. */
+DBIO_CHECKED int dbio__context_create(const struct dbio_context_options *settings,
+                                      struct dbio_context **context);
+/* 0, -EBUSY (files are open) or -EBADF (destroyed meanwhile). */
+DBIO_CHECKED int dbio__context_destroy(struct dbio_context *context);
+/* Lock-free. */
+bool dbio__context_alive(const struct dbio_context *context);
+
+/* The value of one counter or gauge. */
+uint64_t dbio__context_stat(const struct dbio_context *context, enum dbio_stat stat);
+
+/* Adds to a counter in the calling thread's shard. */
+void dbio__context_count(struct dbio_context *context, enum dbio_stat stat, uint64_t value);
+
+#endif

@@ -1,0 +1,53 @@
+/*
+ * durability.c - sync calls and the error latch.
+ *
+ * Job:       fdatasync and fsync; remember the first failure per inode.
+ * Not its:   writing pages back without a promise: engine/writeback.c.
+ * Callers:   api/api_file.c, engine/writeback.c, engine/transfer_write.c.
+ * Lock:      none; the latch is one atomic word.
+ * Invariant: once latched, no sync of the inode returns 0 until it is reopened.
+ */
+#include "engine/durability.h"
+
+#include <errno.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "os/sys.h"
+
+void
+dbio__durability_latch(struct dbio_file *file, int error)
+{
+    int none = 0;
+
+    if (!atomic_compare_exchange_strong(&file->inode->latched, &none, error))
+        return;
+    atomic_store(&file->inode->unreported, true);
+    dbio__context_count(file->context, DBIO_STAT_ERRORS_LATCHED, 1);
+    dbio_log(DBIO_LOG_ERROR,
+             "inode %llu: writeback or flush failed: %s; every sync fails until it is reopened",
+             (unsigned long long)file->inode->identity.inode, dbio__err_name(error));
+}
+
+int
+dbio__durability_sync(struct dbio_file *file, bool data_only)
+{
+    int fd = file->descriptors->buffered, error, latched;
+
+    /* Always to the kernel, also when latched or when every write was direct: it flushes the
+     * device cache. One descriptor is enough to flush the inode; errors that another
+     * descriptor would be told are in the latch, put there by whoever consumed them. */
+    do
+        error = data_only ? dbio__sys_fdatasync(fd) : dbio__sys_fsync(fd);
+    while (error == -EINTR);
+    dbio__context_count(file->context, DBIO_STAT_SYNCS, 1);
+    /* EROFS, EINVAL, EBADF: the call was wrong, nothing was lost. */
+    if (error == -EIO || error == -ENOSPC || error == -EDQUOT || error == -ESTALE)
+        dbio__durability_latch(file, error);
+    latched = atomic_load(&file->inode->latched);
+    if (latched != 0) {
+        atomic_store(&file->inode->unreported, false);
+        return latched;
+    }
+    return error;
+}

@@ -1,0 +1,15 @@
+/* durability.h - the only room that promises stable storage; failed flushes are remembered. */
+#ifndef ENGINE_DURABILITY_H
+#define ENGINE_DURABILITY_H
+
+#include <stdbool.h>
+
+#include "engine/file.h"
+
+/* fdatasync or fsync. 0, or the inode's first failure, now or earlier. */
+DBIO_CHECKED int dbio__durability_sync(struct dbio_file *file, bool data_only);
+
+/* A writeback or flush failed: every later sync of the inode says so. */
+void dbio__durability_latch(struct dbio_file *file, int error);
+
+#endif

@@ -1,0 +1,346 @@
+/*
+ * file.c - a handle, from open to close.
+ *
+ * Job:       open or adopt descriptors, find the inode, open the O_DIRECT twin lazily.
+ * Not its:   when descriptors may be closed (engine/inode.c); transfers.
+ * Callers:   api/api_file.c; engine/ for descriptors and standing.
+ * Lock:      the inode's, while a direct descriptor is opened.
+ * Invariant: `buffered` is open for the handle's whole life and is neither O_DIRECT nor
+ *            O_APPEND.
+ */
+#include "engine/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "engine/arbitration.h"
+#include "os/sys.h"
+
+#define FILE_MAGIC 0x6462696f66696c65u /* "dbiofile" */
+
+static struct dbio_pool files = DBIO_POOL_STATIC(struct dbio_file, FILE_MAGIC);
+
+/* Another description of what `fd` has open. Through procfs, because a path may by now name
+ * something else, and because this works for unlinked files. */
+static int
+reopen(int fd, int flags)
+{
+    char link[40];
+
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    return dbio__sys_openat(AT_FDCWD, link, flags | O_CLOEXEC | O_NOCTTY, 0);
+}
+
+static int
+check_type(uint32_t type)
+{
+    switch (type) {
+    case S_IFREG:
+        return 0;
+    case S_IFDIR:
+        return -EISDIR;
+    case S_IFIFO:
+    case S_IFSOCK:
+    case S_IFCHR:
+        return -ESPIPE;
+    default:
+        return -ENOTSUP;
+    }
+}
+
+/* The type of what is open, before anything else is asked of it. */
+static int
+check_descriptor(int fd)
+{
+    struct stat status;
+    int error = dbio__sys_fstat(fd, &status);
+
+    return error != 0 ? error : check_type(status.st_mode & S_IFMT);
+}
+
+static void
+give_advice(int fd, const struct dbio_file_options *settings, bool direct)
+{
+    int advice = POSIX_FADV_NORMAL, result;
+
+    /* Readahead around a file that goes direct would cache pages nobody asked for. */
+    if (direct || settings->pattern == DBIO_PATTERN_RANDOM)
+        advice = POSIX_FADV_RANDOM;
+    else if (settings->pattern == DBIO_PATTERN_SEQUENTIAL)
+        advice = POSIX_FADV_SEQUENTIAL;
+    if (advice == POSIX_FADV_NORMAL)
+        return;
+    result = dbio__sys_fadvise(fd, 0, 0, advice);
+    (void)result; /* advice */
+}
+
+/* Hangs descriptors and inode on a new handle. On failure the caller still owns both. */
+static int
+make_file(struct dbio_context *context, struct dbio_descriptors *descriptors,
+          struct dbio_inode *inode, const struct dbio_file_options *settings,
+          struct dbio_file **result)
+{
+    struct dbio_file *file = dbio__pool_take(&files);
+
+    if (file == NULL)
+        return -ENOMEM;
+    file->context = context;
+    file->inode = inode;
+    file->descriptors = descriptors;
+    file->options = *settings;
+    file->readable = descriptors->access != O_WRONLY;
+    file->writable = descriptors->access != O_RDONLY;
+    atomic_fetch_add(&context->files, 1);
+    if (settings->strictness == DBIO_STRICT_DIRECT &&
+        (inode->ability != DBIO_REASON_NONE || dbio__file_direct(file) == DBIO_FD_NONE)) {
+        atomic_fetch_sub(&context->files, 1);
+        dbio_verify(dbio__pool_kill(&files, &file->pooled));
+        dbio__pool_give(&files, &file->pooled);
+        return -EOPNOTSUPP;
+    }
+    if (descriptors->adopted == DBIO_FD_NONE && descriptors->reusable)
+        give_advice(descriptors->buffered, settings, dbio__file_standing(file).direct);
+    *result = file;
+    return 0;
+}
+
+static struct dbio_descriptors *
+make_descriptors(int access)
+{
+    struct dbio_descriptors *descriptors = dbio__mem_alloc(sizeof(*descriptors));
+
+    if (descriptors != NULL) {
+        descriptors->access = access;
+        descriptors->buffered = descriptors->adopted = DBIO_FD_NONE;
+        atomic_init(&descriptors->direct, DBIO_FD_NONE);
+    }
+    return descriptors;
+}
+
+/* Descriptors of an earlier handle that could not be closed, if the path leads to their file:
+ * opening and closing another one would drop the very locks they were kept for. A descriptor
+ * made with O_PATH drops none. */
+static struct dbio_descriptors *
+reuse_parked(const char *path, int flags, struct dbio_inode **inode)
+{
+    struct dbio_descriptors *descriptors;
+    int probe;
+
+    if ((flags & (O_CREAT | O_EXCL | O_TRUNC | O_TMPFILE)) != 0 || !dbio__inode_any_parked())
+        return NULL;
+    probe = dbio__sys_openat(AT_FDCWD, path, O_PATH | O_CLOEXEC | (flags & O_NOFOLLOW), 0);
+    if (probe < 0)
+        return NULL;
+    descriptors = dbio__inode_reuse(probe, flags & O_ACCMODE, inode);
+    (void)dbio__sys_close(probe);
+    return descriptors;
+}
+
+/* Opens the path and finds the inode. */
+static int
+open_fresh(const char *path, int flags, mode_t permissions, struct dbio_descriptors **made,
+           struct dbio_inode **inode)
+{
+    struct dbio_descriptors *descriptors = make_descriptors(flags & O_ACCMODE);
+    int fd, error;
+
+    if (descriptors == NULL)
+        return -ENOMEM;
+    /* O_NONBLOCK: a FIFO is refused, not waited for. It means nothing to a regular file. */
+    fd = dbio__sys_openat(AT_FDCWD, path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, permissions);
+    error = fd < 0 ? fd : check_descriptor(fd);
+    if (error == 0)
+        error = dbio__inode_acquire(fd, inode);
+    if (error != 0) {
+        if (fd >= 0)
+            (void)dbio__sys_close(fd);
+        dbio__mem_free(descriptors, sizeof(*descriptors));
+        return error;
+    }
+    descriptors->buffered = fd;
+    descriptors->reusable = true;
+    *made = descriptors;
+    return 0;
+}
+
+int
+dbio__file_open(struct dbio_context *context, const char *path, int flags, mode_t permissions,
+                const struct dbio_file_options *wishes, struct dbio_file **file)
+{
+    struct dbio_file_options settings = *wishes;
+    struct dbio_descriptors *descriptors;
+    struct dbio_inode *inode;
+    int error = 0;
+
+    if ((flags & O_DIRECT) != 0 && settings.mode == DBIO_MODE_AUTO)
+        settings.mode = DBIO_MODE_DIRECT;
+    if ((flags & O_DSYNC) != 0) /* O_SYNC contains it */
+        settings.durability = DBIO_DURABILITY_WRITE;
+    /* O_TRUNC is the caller's to do, as an exclusive operation. */
+    flags &= ~(O_DIRECT | O_SYNC | O_TRUNC);
+
+    descriptors = reuse_parked(path, flags, &inode);
+    if (descriptors == NULL)
+        error = open_fresh(path, flags, permissions, &descriptors, &inode);
+    if (error != 0)
+        return error;
+    error = make_file(context, descriptors, inode, &settings, file);
+    if (error != 0)
+        (void)dbio__inode_release(inode, descriptors);
+    return error;
+}
+
+/* Decides which descriptor serves what: the program's own where its flags allow it. */
+static int
+share_descriptor(struct dbio_descriptors *descriptors, int fd, long flags, bool borrow)
+{
+    bool direct = (flags & O_DIRECT) != 0, append = (flags & O_APPEND) != 0;
+
+    if (!borrow && !direct && !append) {
+        descriptors->buffered = fd;
+        return 0;
+    }
+    descriptors->buffered = reopen(fd, descriptors->access | (int)(flags & O_NOATIME));
+    if (descriptors->buffered < 0)
+        return descriptors->buffered;
+    descriptors->reusable = borrow;
+    if (!borrow && direct && !append)
+        atomic_init(&descriptors->direct, fd);
+    else if (!borrow)
+        descriptors->adopted = fd;
+    return 0;
+}
+
+int
+dbio__file_adopt(struct dbio_context *context, int fd, bool borrow,
+                 const struct dbio_file_options *wishes, struct dbio_file **file)
+{
+    struct dbio_file_options settings = *wishes;
+    struct dbio_descriptors *descriptors;
+    struct dbio_inode *inode;
+    long flags = dbio__sys_fcntl(fd, F_GETFL, 0);
+    int error;
+
+    if (flags < 0)
+        return (int)flags;
+    if ((flags & O_PATH) != 0)
+        return -EBADF;
+    error = check_descriptor(fd);
+    if (error != 0)
+        return error;
+    if ((flags & O_DIRECT) != 0 && settings.mode == DBIO_MODE_AUTO)
+        settings.mode = DBIO_MODE_DIRECT;
+    if ((flags & O_DSYNC) != 0)
+        settings.durability = DBIO_DURABILITY_WRITE;
+    error = dbio__inode_acquire(fd, &inode);
+    if (error != 0)
+        return error;
+    descriptors = make_descriptors((int)(flags & O_ACCMODE));
+    if (descriptors == NULL) {
+        error = -ENOMEM;
+        goto release_inode;
+    }
+    error = share_descriptor(descriptors, fd, flags, borrow);
+    if (error == 0)
+        error = make_file(context, descriptors, inode, &settings, file);
+    if (error == 0)
+        return 0;
+    /* The descriptor stays the caller's: take it out before the rest is given up. */
+    if (descriptors->buffered == fd || descriptors->buffered < 0)
+        descriptors->buffered = DBIO_FD_NONE;
+    if (atomic_load(&descriptors->direct) == fd)
+        atomic_store(&descriptors->direct, DBIO_FD_NONE);
+    descriptors->adopted = DBIO_FD_NONE;
+release_inode:
+    dbio__inode_abandon(inode, descriptors);
+    return error;
+}
+
+int
+dbio__file_close(struct dbio_file *file)
+{
+    int latched, error;
+
+    if (!dbio__pool_kill(&files, &file->pooled))
+        return -EBADF;
+    latched =
+        atomic_exchange(&file->inode->unreported, false) ? atomic_load(&file->inode->latched) : 0;
+    error = dbio__inode_release(file->inode, file->descriptors);
+    atomic_fetch_sub(&file->context->files, 1);
+    dbio__pool_give(&files, &file->pooled);
+    return (int)dbio__err_first(latched, error);
+}
+
+bool
+dbio__file_alive(const struct dbio_file *file)
+{
+    return dbio__pool_alive(&files, &file->pooled);
+}
+
+int
+dbio__file_direct(struct dbio_file *file)
+{
+    struct dbio_descriptors *descriptors = file->descriptors;
+    /* Acquire pairs with the store below; the number is all there is to see. */
+    int fd = atomic_load_explicit(&descriptors->direct, memory_order_acquire);
+
+    if (DBIO_LIKELY(fd >= 0))
+        return fd;
+    /* Held across open, so that two threads do not open one each. */
+    dbio__lock_acquire(&file->inode->lock);
+    fd = atomic_load(&descriptors->direct);
+    if (fd < 0) {
+        fd = reopen(descriptors->buffered, descriptors->access | O_DIRECT);
+        if (fd >= 0) {
+            atomic_store_explicit(&descriptors->direct, fd, memory_order_release);
+        } else {
+            dbio_log(DBIO_LOG_WARN, "no O_DIRECT descriptor for inode %llu: %s; going buffered",
+                     (unsigned long long)file->inode->identity.inode, dbio__err_name(fd));
+            /* EINVAL is the file system's last word; anything else may pass. */
+            if (fd == -EINVAL && dbio__inode_demote(file->inode, DBIO_REASON_NO_DESCRIPTOR))
+                dbio__context_count(file->context, DBIO_STAT_DEMOTIONS, 1);
+            fd = DBIO_FD_NONE;
+        }
+    }
+    dbio__lock_release(&file->inode->lock);
+    return fd;
+}
+
+struct dbio_standing
+dbio__file_standing(const struct dbio_file *file)
+{
+    return dbio__policy_standing((enum dbio_mode)file->options.mode,
+                                 (enum dbio_role)file->options.role,
+                                 dbio__inode_ability(file->inode));
+}
+
+off_t
+dbio__file_size(const struct dbio_file *file)
+{
+    struct stat status;
+    int error = dbio__sys_fstat(file->descriptors->buffered, &status);
+
+    return error != 0 ? error : status.st_size;
+}
+
+void
+dbio__file_why(const struct dbio_file *file, struct dbio_why *why)
+{
+    struct dbio_standing standing = dbio__file_standing(file);
+    const struct dbio_facts *facts = &file->inode->facts;
+
+    why->mode = file->options.mode;
+    why->standing_direct = standing.direct;
+    why->standing_reason = (uint32_t)standing.reason;
+    if (file->inode->ability == DBIO_REASON_NONE) {
+        why->memory_align = facts->memory_align;
+        why->offset_align = facts->offset_align;
+        why->atomic_bytes_max = facts->atomic_max;
+    }
+    dbio__stats_recall(&file->inode->history, why);
+}

@@ -1,0 +1,44 @@
+/* file.h - a handle: its descriptors, its wishes, and its share in an inode. */
+#ifndef ENGINE_FILE_H
+#define ENGINE_FILE_H
+
+#include <sys/types.h>
+
+#include "engine/context.h"
+#include "engine/inode.h"
+
+struct dbio_file {
+    struct dbio_pooled pooled;
+    struct dbio_context *context;
+    struct dbio_inode *inode;
+    struct dbio_descriptors *descriptors;
+    struct dbio_file_options options; /* validated, defaults filled in */
+    bool readable, writable;
+};
+
+/* Arguments have been checked; `settings` validated. As dbio_open(), but O_TRUNC is left to
+ * the caller, and as dbio_adopt(). */
+DBIO_CHECKED int dbio__file_open(struct dbio_context *context, const char *path, int flags,
+                                 mode_t permissions, const struct dbio_file_options *settings,
+                                 struct dbio_file **file);
+DBIO_CHECKED int dbio__file_adopt(struct dbio_context *context, int fd, bool borrow,
+                                  const struct dbio_file_options *settings,
+                                  struct dbio_file **file);
+/* 0 or the first error; the handle is gone. -EBADF if it was gone before. */
+DBIO_CHECKED int dbio__file_close(struct dbio_file *file);
+/* Lock-free. */
+bool dbio__file_alive(const struct dbio_file *file);
+
+/* The O_DIRECT descriptor, opened now if need be; DBIO_FD_NONE if it cannot be had. */
+int dbio__file_direct(struct dbio_file *file);
+
+/* The standing of the handle now. */
+struct dbio_standing dbio__file_standing(const struct dbio_file *file);
+
+/* The size now, or -errno. */
+off_t dbio__file_size(const struct dbio_file *file);
+
+/* Fills *why. */
+void dbio__file_why(const struct dbio_file *file, struct dbio_why *why);
+
+#endif

@@ -1,0 +1,326 @@
+/*
+ * inode.c - the process's table of inodes, and the rule of POSIX locks.
+ *
+ * Job:       one struct per (device, inode, birth time), shared by handles; descriptors that
+ *            may not be closed yet.
+ * Not its:   opening descriptors: engine/file.c.
+ * Callers:   engine/file.c; others read the struct through their handle.
+ * Lock:      `table_lock`, rank INODES, for the table, references and parked lists. It is held
+ *            across F_OFD_GETLK and close on purpose: a handle opened meanwhile on the same
+ *            file could otherwise take a lock that the close then drops.
+ * Invariant: an inode with references, parked descriptors or mappings is in the table; others
+ *            are freed.
+ */
+#include "engine/inode.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "engine/arbitration.h"
+#include "os/sys.h"
+
+#define BUCKETS 256u
+
+static struct dbio_lock table_lock = DBIO_LOCK_STATIC(DBIO_RANK_INODES);
+static struct dbio_link buckets[BUCKETS]; /* next NULL: not yet a list */
+static _Atomic uint32_t parked_count;
+
+static uint64_t
+hash_identity(const struct dbio_identity *identity)
+{
+    uint64_t hash = identity->inode * 0x9e3779b97f4a7c15u ^ identity->device;
+
+    hash ^= identity->birth * 0xff51afd7ed558ccdu;
+    return hash ^ hash >> 29;
+}
+
+static struct dbio_link *
+bucket_of(const struct dbio_identity *identity)
+{
+    struct dbio_link *bucket = &buckets[hash_identity(identity) % BUCKETS];
+
+    if (bucket->next == NULL)
+        dbio__list_init(bucket);
+    return bucket;
+}
+
+static struct dbio_inode *
+find_inode(const struct dbio_identity *identity)
+{
+    struct dbio_link *bucket = bucket_of(identity), *link;
+
+    for (link = bucket->next; link != bucket; link = link->next) {
+        struct dbio_inode *inode = DBIO_CONTAINER_OF(link, struct dbio_inode, link);
+
+        if (inode->identity.inode == identity->inode &&
+            inode->identity.device == identity->device && inode->identity.birth == identity->birth)
+            return inode;
+    }
+    return NULL;
+}
+
+static enum dbio_reason
+judge_ability(const struct dbio_facts *facts)
+{
+    struct dbio_ability_facts words = {
+        .fs_magic = facts->fs_magic,
+        .has_alignment = facts->memory_align != 0 && facts->offset_align != 0,
+        .dax = facts->dax,
+        .compressed = facts->compressed,
+        .encrypted = facts->encrypted,
+        .verity = facts->verity,
+        .no_checksum = facts->no_checksum,
+    };
+
+    return dbio__policy_ability(&words);
+}
+
+static struct dbio_inode *
+make_inode(const struct dbio_facts *facts)
+{
+    struct dbio_inode *inode = dbio__mem_alloc(sizeof(*inode));
+
+    if (inode == NULL)
+        return NULL;
+    inode->identity = facts->identity;
+    inode->facts = *facts;
+    inode->ability = judge_ability(facts);
+    inode->entry =
+        dbio__inflight_entry_take(dbio__arbitration_table(), hash_identity(&facts->identity));
+    dbio__lock_init(&inode->lock, DBIO_RANK_INODE);
+    dbio__list_init(&inode->mappings);
+    dbio__list_init(&inode->parked);
+    dbio__known_init(&inode->known, facts->size);
+    dbio__list_append(bucket_of(&facts->identity), &inode->link);
+    return inode;
+}
+
+static void
+free_inode(struct dbio_inode *inode)
+{
+    dbio__list_remove(&inode->link);
+    dbio__inflight_entry_give(dbio__arbitration_table(), inode->entry);
+    dbio__lock_fini(&inode->lock);
+    dbio__mem_free(inode, sizeof(*inode));
+}
+
+int
+dbio__inode_acquire(int fd, struct dbio_inode **found)
+{
+    struct dbio_facts facts;
+    int error = dbio__facts_gather(fd, &facts);
+    struct dbio_inode *inode;
+
+    if (error != 0)
+        return error;
+    dbio__lock_acquire(&table_lock);
+    inode = find_inode(&facts.identity);
+    if (inode != NULL && inode->references == 0) {
+        /* Only its parked descriptors were left: a reopened file starts without its latch. */
+        atomic_store(&inode->latched, 0);
+        atomic_store(&inode->unreported, false);
+    }
+    if (inode == NULL)
+        inode = make_inode(&facts);
+    if (inode != NULL)
+        inode->references++;
+    dbio__lock_release(&table_lock);
+    *found = inode;
+    return inode != NULL ? 0 : -ENOMEM;
+}
+
+/* Would closing `fd` drop a POSIX lock of this process? A lock of the description's own kind
+ * (OFD) has another owner than the process, so asking for a write lock on everything is
+ * answered with the process's own locks too. The first of several locks may be another
+ * process's and hide ours: then the answer is yes, to be safe. */
+static bool
+holds_posix_lock(int fd)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+    if (dbio__sys_fcntl(fd, F_OFD_GETLK, (long)(intptr_t)&lock) != 0)
+        return true;
+    return lock.l_type != F_UNLCK && lock.l_pid != -1;
+}
+
+static int
+close_one(int fd)
+{
+    int error;
+
+    if (fd == DBIO_FD_NONE)
+        return 0;
+    error = dbio__sys_close(fd);
+    if (error != 0)
+        dbio_log(DBIO_LOG_WARN, "close of descriptor %d: %s", fd, dbio__err_name(error));
+    return error;
+}
+
+static int
+close_descriptors(struct dbio_descriptors *descriptors)
+{
+    long error = close_one(descriptors->buffered);
+
+    error = dbio__err_first(error, close_one(atomic_load(&descriptors->direct)));
+    error = dbio__err_first(error, close_one(descriptors->adopted));
+    dbio__mem_free(descriptors, sizeof(*descriptors));
+    return (int)error;
+}
+
+/* Closes what is parked, if no lock of the process depends on it. */
+static int
+close_parked(struct dbio_inode *inode)
+{
+    long error = 0;
+
+    while (!dbio__list_empty(&inode->parked)) {
+        struct dbio_descriptors *descriptors =
+            DBIO_CONTAINER_OF(inode->parked.next, struct dbio_descriptors, link);
+
+        if (holds_posix_lock(descriptors->buffered))
+            break;
+        dbio__list_remove(&descriptors->link);
+        atomic_fetch_sub_explicit(&parked_count, 1, memory_order_relaxed);
+        error = dbio__err_first(error, close_descriptors(descriptors));
+    }
+    return (int)error;
+}
+
+/* An inode without handles: closes and frees what can be. A mapping that outlives its handle
+ * keeps the inode, and so the pin, until it is unmapped through another. */
+static int
+settle_unused(struct dbio_inode *inode)
+{
+    int error = close_parked(inode);
+
+    if (dbio__list_empty(&inode->parked) && dbio__list_empty(&inode->mappings))
+        free_inode(inode);
+    return error;
+}
+
+/* Inodes without handles that waited for a lock to go. Rare, so looking through the whole
+ * table is fine. */
+static void
+sweep_lingering(void)
+{
+    uint32_t i;
+
+    if (!dbio__inode_any_parked())
+        return;
+    for (i = 0; i < BUCKETS; i++) {
+        struct dbio_link *link = buckets[i].next, *next;
+
+        for (; link != NULL && link != &buckets[i]; link = next) {
+            struct dbio_inode *inode = DBIO_CONTAINER_OF(link, struct dbio_inode, link);
+
+            next = link->next;
+            if (inode->references == 0)
+                (void)settle_unused(inode);
+        }
+    }
+}
+
+int
+dbio__inode_release(struct dbio_inode *inode, struct dbio_descriptors *descriptors)
+{
+    int error = 0;
+
+    dbio__lock_acquire(&table_lock);
+    dbio_assert(inode->references > 0);
+    dbio__list_append(&inode->parked, &descriptors->link);
+    atomic_fetch_add_explicit(&parked_count, 1, memory_order_relaxed);
+    if (--inode->references == 0)
+        error = settle_unused(inode);
+    sweep_lingering();
+    dbio__lock_release(&table_lock);
+    return error;
+}
+
+void
+dbio__inode_abandon(struct dbio_inode *inode, struct dbio_descriptors *descriptors)
+{
+    if (descriptors != NULL && descriptors->buffered != DBIO_FD_NONE) {
+        (void)dbio__inode_release(inode, descriptors);
+        return;
+    }
+    dbio__mem_free(descriptors, sizeof(*descriptors));
+    dbio__lock_acquire(&table_lock);
+    if (--inode->references == 0)
+        (void)settle_unused(inode);
+    dbio__lock_release(&table_lock);
+}
+
+struct dbio_descriptors *
+dbio__inode_reuse(int fd, int access, struct dbio_inode **found)
+{
+    struct dbio_descriptors *descriptors = NULL;
+    struct dbio_facts facts;
+    struct dbio_inode *inode;
+    struct dbio_link *link;
+
+    if (dbio__facts_gather(fd, &facts) != 0)
+        return NULL;
+    dbio__lock_acquire(&table_lock);
+    inode = find_inode(&facts.identity);
+    for (link = inode != NULL ? inode->parked.next : NULL;
+         link != NULL && link != &inode->parked && descriptors == NULL; link = link->next) {
+        struct dbio_descriptors *parked = DBIO_CONTAINER_OF(link, struct dbio_descriptors, link);
+
+        if (parked->reusable && parked->access == access)
+            descriptors = parked;
+    }
+    if (descriptors != NULL) {
+        dbio__list_remove(&descriptors->link);
+        atomic_fetch_sub_explicit(&parked_count, 1, memory_order_relaxed);
+        if (inode->references++ == 0) {
+            atomic_store(&inode->latched, 0);
+            atomic_store(&inode->unreported, false);
+        }
+        *found = inode;
+    }
+    dbio__lock_release(&table_lock);
+    return descriptors;
+}
+
+bool
+dbio__inode_any_parked(void)
+{
+    return dbio__inode_parked() != 0;
+}
+
+uint64_t
+dbio__inode_parked(void)
+{
+    return atomic_load_explicit(&parked_count, memory_order_relaxed);
+}
+
+enum dbio_reason
+dbio__inode_ability(const struct dbio_inode *inode)
+{
+    enum dbio_reason demoted;
+
+    if (inode->ability != DBIO_REASON_NONE)
+        return inode->ability;
+    /* Acquire pairs with the mapper's store, which it makes while holding an exclusive
+     * announcement: a direct request that reads this after its own turn sees it. */
+    if (atomic_load_explicit(&inode->pins, memory_order_acquire) != 0)
+        return DBIO_REASON_FILE_MAPPED;
+    /* Relaxed: a direct request that comes too late is refused by the kernel again. */
+    demoted = (enum dbio_reason)atomic_load_explicit(&inode->demoted, memory_order_relaxed);
+    return demoted;
+}
+
+bool
+dbio__inode_demote(struct dbio_inode *inode, enum dbio_reason reason)
+{
+    uint32_t none = DBIO_REASON_NONE;
+
+    if (!atomic_compare_exchange_strong(&inode->demoted, &none, (uint32_t)reason))
+        return false;
+    dbio_log(DBIO_LOG_WARN, "inode %llu goes through the page cache from now on (reason %d)",
+             (unsigned long long)inode->identity.inode, (int)reason);
+    return true;
+}

@@ -1,0 +1,76 @@
+/*
+ * inode.h - what all handles on one file share, in this process.
+ *
+ * Also keeps descriptors whose closing would drop POSIX record locks of the process
+ * (fcntl(2): closing any descriptor of an inode drops them all): "parked" ones are closed,
+ * or used again, when that does no harm any more.
+ */
+#ifndef ENGINE_INODE_H
+#define ENGINE_INODE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/lock.h"
+#include "core/known.h"
+#include "core/policy.h"
+#include "core/stats.h"
+#include "os/facts.h"
+
+#define DBIO_FD_NONE (-1)
+
+/* The descriptors of one handle. */
+struct dbio_descriptors {
+    struct dbio_link link; /* in inode->parked while parked */
+    int access;            /* O_RDONLY, O_WRONLY or O_RDWR */
+    int buffered;          /* never O_DIRECT nor O_APPEND */
+    _Atomic int direct;    /* O_DIRECT; DBIO_FD_NONE until a request wants it */
+    int adopted;           /* the program's own, if it is neither of the two and is ours to
+                              close; else DBIO_FD_NONE */
+    bool reusable;         /* all are dbio's own: another handle may take them over */
+};
+
+struct dbio_inode {
+    struct dbio_link link; /* in the process's table */
+    struct dbio_identity identity;
+    uint32_t references;       /* handles */
+    uint32_t entry;            /* in the announcement table */
+    struct dbio_facts facts;   /* when the first handle was opened */
+    enum dbio_reason ability;  /* of file and file system; DBIO_REASON_NONE: may go direct */
+    _Atomic uint32_t demoted;  /* enum dbio_reason; DBIO_REASON_NONE while not */
+    _Atomic uint32_t pins;     /* mappings */
+    _Atomic int latched;       /* first failed writeback or flush, -errno */
+    _Atomic bool unreported;   /* ... and no sync has returned it yet */
+    _Atomic bool no_dontcache; /* the kernel refused RWF_DONTCACHE here */
+    _Atomic uint32_t checks, fallbacks; /* looks after direct requests; pages found by them */
+    struct dbio_lock lock;              /* opening of direct descriptors; mappings */
+    struct dbio_link mappings;          /* struct mapping of engine/mapping.c */
+    struct dbio_link parked;            /* struct dbio_descriptors; under the table's lock */
+    struct dbio_known known;
+    struct dbio_history history;
+};
+
+/* The inode of an open descriptor, with a reference. 0, -ENOMEM, or what fstat says. */
+DBIO_CHECKED int dbio__inode_acquire(int fd, struct dbio_inode **inode);
+
+/* Gives up a reference and a handle's descriptors: closes them, or parks them. Returns the
+ * first error of close(2). */
+int dbio__inode_release(struct dbio_inode *inode, struct dbio_descriptors *descriptors);
+
+/* As release, after an open that failed: `descriptors` may be NULL or hold no descriptor. */
+void dbio__inode_abandon(struct dbio_inode *inode, struct dbio_descriptors *descriptors);
+
+/* Parked descriptors of the file behind `fd` (which may be O_PATH) with this access, and a
+ * reference to its inode; NULL if there are none. */
+struct dbio_descriptors *dbio__inode_reuse(int fd, int access, struct dbio_inode **inode);
+bool dbio__inode_any_parked(void);
+uint64_t dbio__inode_parked(void);
+
+/* No pins and no demotion: DBIO_REASON_NONE if requests may go direct now. */
+enum dbio_reason dbio__inode_ability(const struct dbio_inode *inode);
+/* Sends the inode to the page cache for good. True: this call did. */
+bool dbio__inode_demote(struct dbio_inode *inode, enum dbio_reason reason);
+
+#endif

@@ -1,0 +1,250 @@
+/*
+ * transfer.c - what reading and writing share.
+ *
+ * Job:       collect facts, ask the route, announce, look, ask again; loops that move bytes.
+ * Not its:   the order of steps of a read or a write.
+ * Callers:   engine/transfer_read.c, transfer_write.c.
+ * Lock:      none; a request holds its announcement.
+ * Invariant: bytes move only between settle and leave, on a descriptor that fits the class
+ *            announced.
+ */
+#include "engine/transfer.h"
+
+#include <errno.h>
+
+#include "engine/residency.h"
+#include "os/sys.h"
+
+/* Tries on EAGAIN that nobody asked for (XFS answers so under memory pressure). */
+#define EAGAIN_TRIES 8
+
+struct dbio_range
+dbio__transfer_pages(const struct dbio_transfer *t)
+{
+    struct dbio_range range = {t->offset, t->offset + t->length};
+
+    return dbio__range_widen(range, DBIO_TRACK_UNIT);
+}
+
+/* The facts that depend on the inode's state now. Asked again once announced: a mapping or a
+ * demotion may have come between. */
+static void
+collect_standing(const struct dbio_transfer *t, struct dbio_request_facts *facts)
+{
+    bool wants;
+
+    facts->standing = dbio__file_standing(t->file);
+    wants = facts->standing.direct || (facts->standing.large_direct && facts->large);
+    if (wants && dbio__file_direct(t->file) == DBIO_FD_NONE) {
+        facts->standing.direct = facts->standing.large_direct = false;
+        facts->standing.reason = DBIO_REASON_NO_DESCRIPTOR;
+    }
+}
+
+static void
+collect_shape(const struct dbio_transfer *t, struct dbio_request_facts *facts)
+{
+    const struct dbio_facts *inode = &t->file->inode->facts;
+    uint64_t end = t->offset + t->length, unit = inode->offset_align, first, last;
+
+    if (!facts->standing.direct && !facts->standing.large_direct)
+        return;
+    facts->range_aligned = dbio__is_aligned(t->offset | t->length, unit);
+    facts->memory_aligned =
+        dbio__vector_aligned(&t->cursor, t->length, inode->memory_align, inode->offset_align);
+    first = dbio__round_up(t->offset, unit);
+    last = dbio__round_down(end, unit);
+    facts->middle = last > first ? last - first : 0;
+}
+
+static int
+announce(struct dbio_transfer *t, enum dbio_class class, struct dbio_announcement *a)
+{
+    if (t->held)
+        return 0;
+    return dbio__arbitration_begin(t->file->inode->entry, class, dbio__transfer_pages(t), t->nowait,
+                                   &t->file->context->counters, a);
+}
+
+void
+dbio__transfer_leave(const struct dbio_transfer *t, const struct dbio_announcement *a)
+{
+    if (!t->held)
+        dbio__arbitration_end(a);
+}
+
+/* Announced: look at what the cache holds, and choose for good. */
+static int
+look_and_choose(struct dbio_transfer *t, struct dbio_request_facts *facts,
+                struct dbio_choice *choice, struct dbio_announcement *a)
+{
+    enum dbio_class announced = choice->class;
+
+    collect_standing(t, facts);
+    facts->residency = dbio__residency_look(t->file, dbio__transfer_pages(t));
+    *choice = dbio__route(facts);
+    if (choice->class == announced)
+        return 0;
+    dbio__transfer_leave(t, a);
+    return announce(t, choice->class, a);
+}
+
+/* A write that must wait for writeback cannot be had without waiting. */
+static bool
+must_wait(const struct dbio_choice *choice)
+{
+    return choice->route == DBIO_ROUTE_BUFFERED_FLUSH || choice->route == DBIO_ROUTE_DIRECT_EDGES;
+}
+
+int
+dbio__transfer_settle(struct dbio_transfer *t, struct dbio_choice *choice,
+                      struct dbio_announcement *a)
+{
+    const struct dbio_file *file = t->file;
+    struct dbio_request_facts facts = {
+        .write = t->write,
+        .atomic = t->atomic,
+        .dontcache = t->dontcache || file->options.mode == DBIO_MODE_DONTCACHE,
+        .dontcache_here = !atomic_load_explicit(&file->inode->no_dontcache, memory_order_relaxed),
+        .large = t->length >= file->context->settings.large_request_bytes,
+    };
+    int error;
+
+    collect_standing(t, &facts);
+    collect_shape(t, &facts);
+    *choice = dbio__route(&facts);
+    if (t->nowait && must_wait(choice))
+        return -EAGAIN;
+    error = announce(t, choice->class, a);
+    if (error == 0 && choice->look)
+        error = look_and_choose(t, &facts, choice, a);
+    if (error != 0)
+        return error;
+    if (t->nowait && must_wait(choice))
+        error = -EAGAIN;
+    /* Mapped, demoted or without a descriptor since the caller looked. */
+    if (t->atomic && (dbio__inode_ability(file->inode) != DBIO_REASON_NONE ||
+                      dbio__file_direct(t->file) == DBIO_FD_NONE))
+        error = -EOPNOTSUPP;
+    if (error != 0)
+        dbio__transfer_leave(t, a);
+    return error;
+}
+
+int
+dbio__transfer_resettle(struct dbio_transfer *t, struct dbio_announcement *a)
+{
+    dbio__transfer_leave(t, a);
+    dbio__context_count(t->file->context, DBIO_STAT_RETRIED_BUFFERED, 1);
+    return announce(t, t->write ? DBIO_CLASS_BUFFERED_WRITE : DBIO_CLASS_BUFFERED_READ, a);
+}
+
+ssize_t
+dbio__transfer_call(struct dbio_transfer *t, int fd, const struct iovec *vector, int count,
+                    uint64_t offset, int rwf)
+{
+    struct dbio_io io = {.fd = fd,
+                         .write = t->write,
+                         .rwf = rwf | (t->durable ? DBIO_RWF_DSYNC : 0) |
+                                (t->nowait ? DBIO_RWF_NOWAIT : 0),
+                         .count = count,
+                         .vector = vector,
+                         .offset = offset};
+    ssize_t answer;
+    int tries = 0;
+
+    do
+        answer = t->file->context->backend->transfer(&io);
+    while (answer == -EINTR || (answer == -EAGAIN && !t->nowait && ++tries < EAGAIN_TRIES));
+    /* A file system that cannot promise not to wait: as good as "would have to wait". */
+    return t->nowait && answer == -EOPNOTSUPP && rwf == 0 ? -EAGAIN : answer;
+}
+
+void
+dbio__transfer_moved(struct dbio_transfer *t, size_t bytes)
+{
+    dbio__vector_advance(&t->cursor, bytes);
+    t->offset += bytes;
+    t->length -= bytes;
+    t->done += bytes;
+}
+
+/* One window of at most `bytes` on `fd`; what the kernel answered. *asked: its size. */
+static ssize_t
+move_window(struct dbio_transfer *t, int fd, size_t bytes, int rwf, size_t *asked)
+{
+    struct iovec window[DBIO_VECTOR_WINDOW];
+    int count = dbio__vector_window(&t->cursor, bytes, window, asked);
+    ssize_t answer = dbio__transfer_call(t, fd, window, count, t->offset, rwf);
+
+    if (answer > 0) {
+        if ((size_t)answer < *asked)
+            dbio__context_count(t->file->context, DBIO_STAT_CONTINUED, 1);
+        dbio__transfer_moved(t, (size_t)answer);
+    }
+    return answer;
+}
+
+int
+dbio__transfer_buffered(struct dbio_transfer *t, size_t bytes, int rwf)
+{
+    size_t target = t->done + bytes, asked;
+
+    while (t->done < target) {
+        ssize_t answer =
+            move_window(t, t->file->descriptors->buffered, target - t->done, rwf, &asked);
+
+        if (answer < 0)
+            return (int)answer;
+        if (answer == 0)
+            return DBIO_TRANSFER_OVER;
+    }
+    return DBIO_TRANSFER_OVER;
+}
+
+int
+dbio__transfer_dontcache(struct dbio_transfer *t, int rwf)
+{
+    int result = dbio__transfer_buffered(t, t->length, rwf | DBIO_RWF_DONTCACHE);
+
+    if (result != -EOPNOTSUPP && result != -EINVAL)
+        return result;
+    /* Kernels before 6.14, and file systems without it, refuse the flag before any byte. */
+    atomic_store_explicit(&t->file->inode->no_dontcache, true, memory_order_relaxed);
+    return dbio__transfer_buffered(t, t->length, rwf);
+}
+
+int
+dbio__transfer_judge(struct dbio_transfer *t, ssize_t answer)
+{
+    if (answer == -EAGAIN && !t->nowait)
+        return DBIO_TRANSFER_REST;
+    if (answer != -EINVAL && answer != -EOPNOTSUPP)
+        return (int)answer;
+    /* Aligned as the file system wants it and still refused: it means direct I/O as such. */
+    if (dbio__inode_demote(t->file->inode, DBIO_REASON_DIRECT_REFUSED))
+        dbio__context_count(t->file->context, DBIO_STAT_DEMOTIONS, 1);
+    return DBIO_TRANSFER_REST;
+}
+
+int
+dbio__transfer_direct(struct dbio_transfer *t, size_t bytes, int rwf)
+{
+    uint32_t unit = t->file->inode->facts.offset_align;
+    size_t target = t->done + bytes, asked;
+
+    while (t->done < target) {
+        ssize_t answer = move_window(t, dbio__file_direct(t->file), target - t->done, rwf, &asked);
+
+        if (answer < 0)
+            return dbio__transfer_judge(t, answer);
+        dbio__context_count(t->file->context, DBIO_STAT_DIRECT_BYTES, (uint64_t)answer);
+        if (answer == 0)
+            return DBIO_TRANSFER_OVER;
+        /* Short inside a block: a read met the end of the file; a write must finish the block
+         * through the cache. */
+        if (!dbio__is_aligned((uint64_t)answer, unit))
+            return t->write ? DBIO_TRANSFER_REST : DBIO_TRANSFER_OVER;
+    }
+    return DBIO_TRANSFER_OVER;
+}

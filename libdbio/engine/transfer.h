@@ -1,0 +1,66 @@
+/*
+ * transfer.h - one caller's buffers to or from one file range.
+ *
+ * transfer.c has what reading and writing share: settle (facts, route, announcement, look)
+ * and the loops that move bytes. transfer_read.c and transfer_write.c are the two flows.
+ */
+#ifndef ENGINE_TRANSFER_H
+#define ENGINE_TRANSFER_H
+
+#include "base/vector.h"
+#include "core/route.h"
+#include "engine/arbitration.h"
+#include "engine/file.h"
+
+struct dbio_transfer {
+    struct dbio_file *file;
+    struct dbio_cursor cursor; /* next byte of the caller's memory */
+    uint64_t offset;           /* next byte of the file */
+    size_t length;             /* bytes left */
+    size_t done;
+    bool write;
+    bool durable; /* each write call carries RWF_DSYNC */
+    bool atomic, nowait, dontcache;
+    bool held; /* the caller holds an exclusive announcement over the range */
+};
+
+/* What a loop over bytes came to; negative: -errno. */
+enum {
+    DBIO_TRANSFER_OVER = 0, /* everything, or the end of the file */
+    DBIO_TRANSFER_REST = 1, /* what is left cannot go direct */
+};
+
+/* A count, or -errno if not a byte was moved. */
+DBIO_CHECKED ssize_t dbio__transfer_read(struct dbio_transfer *transfer);
+DBIO_CHECKED ssize_t dbio__transfer_write(struct dbio_transfer *transfer);
+
+/* Shared by the two flows. */
+
+/* Chooses the route and waits for the request's turn. 0, or -EAGAIN (nowait), -EOPNOTSUPP
+ * (atomic). */
+DBIO_CHECKED int dbio__transfer_settle(struct dbio_transfer *transfer, struct dbio_choice *choice,
+                                       struct dbio_announcement *announcement);
+/* Announces what is left as buffered, after DBIO_TRANSFER_REST. 0 or -EAGAIN. */
+DBIO_CHECKED int dbio__transfer_resettle(struct dbio_transfer *transfer,
+                                         struct dbio_announcement *announcement);
+void dbio__transfer_leave(const struct dbio_transfer *transfer,
+                          const struct dbio_announcement *announcement);
+
+/* Up to `bytes` through the page cache. OVER or -errno. */
+DBIO_CHECKED int dbio__transfer_buffered(struct dbio_transfer *transfer, size_t bytes, int rwf);
+/* The same with RWF_DONTCACHE, without it where that is refused. */
+DBIO_CHECKED int dbio__transfer_dontcache(struct dbio_transfer *transfer, int rwf);
+/* Up to `bytes` O_DIRECT from aligned memory. OVER, REST or -errno. */
+DBIO_CHECKED int dbio__transfer_direct(struct dbio_transfer *transfer, size_t bytes, int rwf);
+/* The kernel's answer to one direct call: REST where it refuses such requests for good. */
+int dbio__transfer_judge(struct dbio_transfer *transfer, ssize_t answer);
+
+/* One call of the backend with one buffer; repeated on EINTR. */
+ssize_t dbio__transfer_call(struct dbio_transfer *transfer, int fd, const struct iovec *vector,
+                            int count, uint64_t offset, int rwf);
+void dbio__transfer_moved(struct dbio_transfer *transfer, size_t bytes);
+
+/* The page-rounded range of what is left. */
+struct dbio_range dbio__transfer_pages(const struct dbio_transfer *transfer);
+
+#endif

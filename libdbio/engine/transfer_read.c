@@ -1,0 +1,118 @@
+/*
+ * transfer_read.c - the read, top to bottom.
+ *
+ * Job:       settle; read by the route chosen; finish through the cache what cannot go
+ *            direct; leave; count.
+ * Not its:   the choice (core/route.c), the waiting (engine/arbitration.c).
+ * Callers:   api/api_file.c.
+ * Lock:      none.
+ * Invariant: bytes are returned only up to the first error or the end of the file.
+ */
+#include <errno.h>
+
+#include "base/err.h"
+#include "engine/transfer.h"
+#include "os/sys.h"
+
+/* Reads whole blocks around the range into an aligned buffer and copies what was asked for. */
+static int
+read_bounced(struct dbio_transfer *t)
+{
+    struct dbio_bounce_pool *pool = &t->file->context->bounce;
+    uint32_t unit = t->file->inode->facts.offset_align;
+    void *buffer = dbio__bounce_take(pool);
+    int result = DBIO_TRANSFER_OVER;
+
+    if (buffer == NULL)
+        return DBIO_TRANSFER_REST; /* no memory: the cache needs none of ours */
+    while (t->length > 0) {
+        uint64_t begin = dbio__round_down(t->offset, unit);
+        uint64_t end = dbio__round_up(t->offset + t->length, unit);
+        size_t skip = (size_t)(t->offset - begin), usable;
+        struct iovec whole = {buffer, end - begin < DBIO_BOUNCE_BYTES ? (size_t)(end - begin)
+                                                                      : DBIO_BOUNCE_BYTES};
+        struct dbio_cursor target;
+        ssize_t answer = dbio__transfer_call(t, dbio__file_direct(t->file), &whole, 1, begin, 0);
+
+        if (answer < 0) {
+            result = dbio__transfer_judge(t, answer);
+            break;
+        }
+        dbio__context_count(t->file->context, DBIO_STAT_DIRECT_BYTES, (uint64_t)answer);
+        if ((size_t)answer <= skip)
+            break; /* the end of the file */
+        usable = (size_t)answer - skip < t->length ? (size_t)answer - skip : t->length;
+        target = t->cursor;
+        dbio__vector_scatter(&target, (char *)buffer + skip, usable);
+        dbio__transfer_moved(t, usable);
+        dbio__context_count(t->file->context, DBIO_STAT_BOUNCE_BYTES, usable);
+        if (!dbio__is_aligned((uint64_t)answer, unit))
+            break; /* likewise */
+    }
+    dbio__bounce_return(pool, buffer);
+    return result;
+}
+
+static int
+read_by_route(struct dbio_transfer *t, enum dbio_route route)
+{
+    switch (route) {
+    case DBIO_ROUTE_DIRECT:
+        return dbio__transfer_direct(t, t->length, 0);
+    case DBIO_ROUTE_DIRECT_BOUNCE:
+        return read_bounced(t);
+    case DBIO_ROUTE_DONTCACHE:
+        return dbio__transfer_dontcache(t, 0);
+    case DBIO_ROUTE_BUFFERED:
+        return dbio__transfer_buffered(t, t->length, 0);
+    case DBIO_ROUTE_NONE:
+    case DBIO_ROUTE_BUFFERED_FLUSH:
+    case DBIO_ROUTE_DIRECT_EDGES:
+    case DBIO_ROUTE_ATOMIC:
+        break; /* routes of writes */
+    }
+    dbio_verify(route == DBIO_ROUTE_BUFFERED); /* a read was given the route of a write */
+    return -EIO;
+}
+
+/* Pages that our own buffered read brings in, the kernel's readahead included. */
+static void
+mark_cached(struct dbio_transfer *t, struct dbio_range pages, enum dbio_class class)
+{
+    if (class != DBIO_CLASS_BUFFERED_READ)
+        return;
+    pages.end += DBIO_KNOWN_READAHEAD;
+    dbio__known_mark(&t->file->inode->known, pages);
+}
+
+ssize_t
+dbio__transfer_read(struct dbio_transfer *t)
+{
+    struct dbio_context *context = t->file->context;
+    struct dbio_range pages = dbio__transfer_pages(t);
+    struct dbio_announcement a;
+    struct dbio_choice choice;
+    uint32_t thread = dbio__arbitration_thread();
+    int result = dbio__transfer_settle(t, &choice, &a);
+
+    if (result != 0)
+        return result;
+    mark_cached(t, pages, choice.class);
+    result = read_by_route(t, choice.route);
+    if (result == DBIO_TRANSFER_REST) {
+        result = dbio__transfer_resettle(t, &a);
+        if (result != 0)
+            goto count;
+        choice.class = DBIO_CLASS_BUFFERED_READ;
+        result = dbio__transfer_buffered(t, t->length, 0);
+    }
+    mark_cached(t, pages, choice.class);
+    dbio__transfer_leave(t, &a);
+count:
+    dbio__stats_add(&context->counters, thread, DBIO_STAT_READS, 1);
+    dbio__stats_add(&context->counters, thread, DBIO_STAT_READ_BYTES, t->done);
+    dbio__stats_add(&context->counters, thread,
+                    (enum dbio_stat)(DBIO_STAT_BUFFERED + choice.route - DBIO_ROUTE_BUFFERED), 1);
+    dbio__stats_note(&t->file->inode->history, thread, choice.route, choice.reason);
+    return t->done > 0 || result >= 0 ? (ssize_t)t->done : result;
+}
