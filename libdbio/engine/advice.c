@@ -27,7 +27,7 @@ pass_on(struct dbio_file *file, struct dbio_range range, int advice)
 int
 dbio__advice_give(struct dbio_file *file, struct dbio_range range, int advice)
 {
-    struct dbio_range pages = dbio__range_widen(range, DBIO_TRACK_UNIT);
+    struct dbio_range pages = dbio__range_widen(range, file->inode->unit);
     struct dbio_announcement a;
     int error;
 

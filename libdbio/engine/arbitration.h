@@ -13,10 +13,6 @@
 #include "core/inflight.h"
 #include "core/stats.h"
 
-/* Requests are tracked in units of this many bytes: the largest page or folio rounding that
- * the kernel applies when it drops pages around a direct request. */
-#define DBIO_TRACK_UNIT 4096u
-
 /* The process's table, made on first use; NULL without memory. */
 struct dbio_table *dbio__arbitration_table(void);
 

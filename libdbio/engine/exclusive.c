@@ -21,7 +21,7 @@ dbio__exclusive_begin(struct dbio_file *file, struct dbio_range range, struct db
 {
     dbio__context_count(file->context, DBIO_STAT_EXCLUSIVE, 1);
     dbio_verify(dbio__arbitration_begin(file->inode->entry, DBIO_CLASS_EXCLUSIVE,
-                                        dbio__range_widen(range, DBIO_TRACK_UNIT), false,
+                                        dbio__range_widen(range, file->inode->unit), false,
                                         &file->context->counters, a) == 0);
 }
 
@@ -34,7 +34,7 @@ begin_tail(struct dbio_file *file, uint64_t limit, struct dbio_announcement *a, 
 
     while (now >= 0) {
         uint64_t begin = (uint64_t)now < limit ? (uint64_t)now : limit;
-        struct dbio_range tail = {dbio__round_down(begin, DBIO_TRACK_UNIT), DBIO_RANGE_END};
+        struct dbio_range tail = {dbio__round_down(begin, file->inode->unit), DBIO_RANGE_END};
 
         dbio__exclusive_begin(file, tail, a);
         now = dbio__file_size(file);

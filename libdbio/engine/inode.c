@@ -88,6 +88,8 @@ make_inode(const struct dbio_facts *facts)
     inode->identity = facts->identity;
     inode->facts = *facts;
     inode->ability = judge_ability(facts);
+    inode->unit =
+        facts->block_size > (uint32_t)getpagesize() ? facts->block_size : (uint32_t)getpagesize();
     inode->entry =
         dbio__inflight_entry_take(dbio__arbitration_table(), hash_identity(&facts->identity));
     dbio__lock_init(&inode->lock, DBIO_RANK_INODE);

@@ -37,6 +37,9 @@ struct dbio_inode {
     struct dbio_identity identity;
     uint32_t references;       /* handles */
     uint32_t entry;            /* in the announcement table */
+    uint32_t unit;             /* bytes; ranges are tracked in whole multiples of it: the larger of
+                                  page and file system block, because the kernel drops whole pages
+                                  and rewrites whole blocks around a direct request */
     struct dbio_facts facts;   /* when the first handle was opened */
     enum dbio_reason ability;  /* of file and file system; DBIO_REASON_NONE: may go direct */
     _Atomic uint32_t demoted;  /* enum dbio_reason; DBIO_REASON_NONE while not */

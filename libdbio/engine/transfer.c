@@ -23,7 +23,7 @@ dbio__transfer_pages(const struct dbio_transfer *t)
 {
     struct dbio_range range = {t->offset, t->offset + t->length};
 
-    return dbio__range_widen(range, DBIO_TRACK_UNIT);
+    return dbio__range_widen(range, t->file->inode->unit);
 }
 
 /* The facts that depend on the inode's state now. Asked again once announced: a mapping or a

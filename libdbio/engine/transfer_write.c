@@ -28,7 +28,7 @@ write_flushed(struct dbio_transfer *t, size_t bytes)
     range.end = t->offset;
     /* RWF_DSYNC has flushed already, metadata and device cache included. */
     if (!t->durable && range.end > range.begin)
-        error = dbio__writeback_range(t->file, dbio__range_widen(range, DBIO_TRACK_UNIT));
+        error = dbio__writeback_range(t->file, dbio__range_widen(range, t->file->inode->unit));
     if (error != 0)
         t->done = 0; /* the bytes are lost: report the failure, not a count */
     return error != 0 ? error : result;
