@@ -78,6 +78,15 @@ judge_ability(const struct dbio_facts *facts)
     return dbio__policy_ability(&words);
 }
 
+static uint32_t
+track_unit(const struct dbio_facts *facts)
+{
+    uint32_t page = (uint32_t)getpagesize(), block = facts->block_size;
+
+    /* Some network file systems call a transfer size a block, and not a power of two. */
+    return block > page && (block & (block - 1)) == 0 ? block : page;
+}
+
 static struct dbio_inode *
 make_inode(const struct dbio_facts *facts)
 {
