@@ -109,6 +109,19 @@ make_file(struct dbio_context *context, struct dbio_descriptors *descriptors,
     return 0;
 }
 
+/* make_file with descriptors that are all dbio's own: on failure they are given up. */
+static int
+finish_own(struct dbio_context *context, struct dbio_descriptors *descriptors,
+           struct dbio_inode *inode, const struct dbio_file_options *settings,
+           struct dbio_file **file)
+{
+    int error = make_file(context, descriptors, inode, settings, file);
+
+    if (error != 0)
+        (void)dbio__inode_release(inode, descriptors);
+    return error;
+}
+
 static struct dbio_descriptors *
 make_descriptors(int access)
 {
@@ -131,7 +144,8 @@ reuse_parked(const char *path, int flags, struct dbio_inode **inode)
     struct dbio_descriptors *descriptors;
     int probe;
 
-    if ((flags & (O_CREAT | O_EXCL | O_TRUNC | O_TMPFILE)) != 0 || !dbio__inode_any_parked())
+    /* O_CREAT alone is no hindrance: if the path leads to the file, there is none to create. */
+    if ((flags & O_EXCL) != 0 || (flags & O_TMPFILE) == O_TMPFILE || !dbio__inode_any_parked())
         return NULL;
     probe = dbio__sys_openat(AT_FDCWD, path, O_PATH | O_CLOEXEC | (flags & O_NOFOLLOW), 0);
     if (probe < 0)
@@ -189,10 +203,7 @@ dbio__file_open(struct dbio_context *context, const char *path, int flags, mode_
         error = open_fresh(path, flags, permissions, &descriptors, &inode);
     if (error != 0)
         return error;
-    error = make_file(context, descriptors, inode, &settings, file);
-    if (error != 0)
-        (void)dbio__inode_release(inode, descriptors);
-    return error;
+    return finish_own(context, descriptors, inode, &settings, file);
 }
 
 /* Decides which descriptor serves what: the program's own where its flags allow it. */
@@ -237,6 +248,9 @@ dbio__file_adopt(struct dbio_context *context, int fd, bool borrow,
         settings.mode = DBIO_MODE_DIRECT;
     if ((flags & O_DSYNC) != 0)
         settings.durability = DBIO_DURABILITY_WRITE;
+    descriptors = borrow ? dbio__inode_reuse(fd, (int)(flags & O_ACCMODE), &inode) : NULL;
+    if (descriptors != NULL)
+        return finish_own(context, descriptors, inode, &settings, file);
     error = dbio__inode_acquire(fd, &inode);
     if (error != 0)
         return error;

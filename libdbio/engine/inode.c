@@ -97,8 +97,7 @@ make_inode(const struct dbio_facts *facts)
     inode->identity = facts->identity;
     inode->facts = *facts;
     inode->ability = judge_ability(facts);
-    inode->unit =
-        facts->block_size > (uint32_t)getpagesize() ? facts->block_size : (uint32_t)getpagesize();
+    inode->unit = track_unit(facts);
     inode->entry =
         dbio__inflight_entry_take(dbio__arbitration_table(), hash_identity(&facts->identity));
     dbio__lock_init(&inode->lock, DBIO_RANK_INODE);
@@ -241,10 +240,15 @@ dbio__inode_release(struct dbio_inode *inode, struct dbio_descriptors *descripto
 
     dbio__lock_acquire(&table_lock);
     dbio_assert(inode->references > 0);
-    dbio__list_append(&inode->parked, &descriptors->link);
-    atomic_fetch_add_explicit(&parked_count, 1, memory_order_relaxed);
+    if (descriptors->reusable) {
+        dbio__list_append(&inode->parked, &descriptors->link);
+        atomic_fetch_add_explicit(&parked_count, 1, memory_order_relaxed);
+    } else {
+        /* The program gave us its own descriptor to close, and knows what close(2) does. */
+        error = close_descriptors(descriptors);
+    }
     if (--inode->references == 0)
-        error = settle_unused(inode);
+        error = (int)dbio__err_first(error, settle_unused(inode));
     sweep_lingering();
     dbio__lock_release(&table_lock);
     return error;
