@@ -117,9 +117,13 @@ static void
 print_efficiency(const struct tpcc_json *result, FILE *stream)
 {
     double efficiency = tpcc_json_get_number(result, "efficiency_percent");
-    fprintf(stream,
-            "  efficiency   %.1f %% of the 12.86 tpmC that a warehouse's terminals can ask for%s\n",
-            efficiency, efficiency > 100 ? "; higher means no think time" : "");
+    fprintf(stream, "  efficiency   ");
+    if (efficiency > 100)
+        fprintf(stream, "%.0f times", efficiency / 100);
+    else
+        fprintf(stream, "%.1f %% of", efficiency);
+    fprintf(stream, " the 12.86 tpmC that a warehouse's terminals can ask for%s\n",
+            efficiency > 100 ? ": there is no think time" : "");
 }
 
 static void
@@ -152,7 +156,7 @@ print_run(const struct tpcc_json *result, FILE *stream)
     fprintf(stream, "  CPU          %.0f us per transaction\n",
             tpcc_json_get_number(result, "cpu_us_per_transaction"));
     if (tpcc_json_get(result, "direct_mb_s"))
-        fprintf(stream, "  through dbio %.1f MB/s direct, %.1f MB/s buffered; %s\n",
+        fprintf(stream, "  through dbio %.1f MB/s direct, %.1f MB/s buffered\n  decided      %s\n",
                 tpcc_json_get_number(result, "direct_mb_s"),
                 tpcc_json_get_number(result, "buffered_mb_s"),
                 tpcc_json_get_text(settings, "dbio_why"));
