@@ -49,11 +49,11 @@ io_of(const struct tpcc_json *contender)
     return *io ? io : tpcc_json_get_text(tpcc_json_get(contender, "settings"), "io");
 }
 
-/* The next of 1, 2, 5, 10, 20, ... above the value: a chart's upper end. */
+/* The next round number above the value: the upper end of a chart. */
 static double
 round_up(double value)
 {
-    static const double steps[] = {1, 2, 3, 5, 10};
+    static const double steps[] = {1, 1.5, 2, 3, 4, 6, 8, 10};
     double power = 1e-6;
     if (!(value < 1e15))
         return 1e15;

@@ -16,6 +16,7 @@
 #include "tpcc_util.h"
 
 #define ERRORS_IN_A_ROW 20 /* then the terminal gives up */
+#define COMPLAINTS_MAX  20 /* of a run; what follows is only counted */
 
 /* The output of whichever transaction was executed. */
 union output {
@@ -99,6 +100,17 @@ count_skipped(const struct tpcc_input *input, const union output *output)
     return skipped;
 }
 
+/* A broken database would fill the screen. */
+static void
+complain(struct tpcc_floor *floor, const struct tpcc_input *input, const char *what)
+{
+    int before = atomic_fetch_add(&floor->complaints, 1);
+    if (before < COMPLAINTS_MAX)
+        tpcc_complain("%s FAILED: %s", tpcc_transaction_title((int)input->kind), what);
+    if (before == COMPLAINTS_MAX)
+        tpcc_complain("more transactions fail; from here on they are only counted");
+}
+
 /* One transaction from input to tally. */
 static enum tpcc_outcome
 execute(struct tpcc_terminal *terminal, const struct tpcc_input *input)
@@ -129,11 +141,9 @@ execute(struct tpcc_terminal *terminal, const struct tpcc_input *input)
     tally->stale_reads += !current;
     pthread_mutex_unlock(&terminal->lock);
     if (!current)
-        tpcc_complain("STALE READ: %s read an older state than was committed before it began",
-                      tpcc_transaction_title((int)input->kind));
+        complain(floor, input, "read an older state than was committed before it began");
     if (!finished)
-        tpcc_complain("%s failed: %s", tpcc_transaction_title((int)input->kind),
-                      floor->engine->error(terminal->session));
+        complain(floor, input, floor->engine->error(terminal->session));
     return outcome;
 }
 

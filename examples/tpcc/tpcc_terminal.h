@@ -30,6 +30,7 @@ struct tpcc_floor {
     struct tpcc_model *model;
     struct tpcc_ledger *ledger;
     atomic_bool stop;
+    atomic_int complaints;
     pthread_mutex_t lock; /* of the two below */
     pthread_cond_t stopped;
 };

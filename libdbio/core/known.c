@@ -30,8 +30,11 @@ region_shift(uint64_t size)
 void
 dbio__known_init(struct dbio_known *known, uint64_t size)
 {
+    struct dbio_range whole = {0, size};
+
     known->shift = region_shift(size);
-    dbio__known_mark_all(known);
+    if (size > 0)
+        dbio__known_mark(known, whole);
     atomic_store_explicit(&known->trust, 0, memory_order_relaxed);
     atomic_store_explicit(&known->confirmed_ns, 0, memory_order_relaxed);
 }

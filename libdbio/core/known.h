@@ -32,7 +32,8 @@ struct dbio_known {
     _Atomic uint8_t regions[DBIO_KNOWN_REGIONS];
 };
 
-/* Every region counts as cached at first: the file may have been read before we came. */
+/* Every region of a file of `size` bytes counts as cached at first: it may have been read before
+ * we came. Past the end nothing can be cached. */
 void dbio__known_init(struct dbio_known *known, uint64_t size);
 
 /* A buffered request on the range is about to run, or has run. */

@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/log.h"
@@ -25,6 +26,20 @@
 
 static struct dbio_pool files = DBIO_POOL_STATIC(struct dbio_file, FILE_MAGIC);
 
+/* Out of the way of the standard streams: a program that has closed its standard error may
+ * still print to descriptor 2, and must not print into a database (as SQLite does it). */
+static int
+keep_above_streams(int fd)
+{
+    long high;
+
+    if (fd < 0 || fd > STDERR_FILENO)
+        return fd;
+    high = dbio__sys_fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    (void)dbio__sys_close(fd);
+    return (int)high;
+}
+
 /* Another description of what `fd` has open. Through procfs, because a path may by now name
  * something else, and because this works for unlinked files. */
 static int
@@ -33,7 +48,7 @@ reopen(int fd, int flags)
     char link[40];
 
     (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-    return dbio__sys_openat(AT_FDCWD, link, flags | O_CLOEXEC | O_NOCTTY, 0);
+    return keep_above_streams(dbio__sys_openat(AT_FDCWD, link, flags | O_CLOEXEC | O_NOCTTY, 0));
 }
 
 static int
@@ -167,6 +182,7 @@ open_fresh(const char *path, int flags, mode_t permissions, struct dbio_descript
         return -ENOMEM;
     /* O_NONBLOCK: a FIFO is refused, not waited for. It means nothing to a regular file. */
     fd = dbio__sys_openat(AT_FDCWD, path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, permissions);
+    fd = keep_above_streams(fd);
     error = fd < 0 ? fd : check_descriptor(fd);
     if (error == 0)
         error = dbio__inode_acquire(fd, inode);

@@ -83,7 +83,7 @@ plain() { # database; commands on stdin
 
 # Commands on stdin, after loading. The name is opened by the shell's own ".open".
 load_and_open() { # name
-    { printf '.load %s\n.open %s\n' "$module" "$1"; cat; } | LD_PRELOAD=$preload sqlite3 -batch 2>&1
+    { printf '.load "%s"\n.open "%s"\n' "$module" "$1"; cat; } | LD_PRELOAD=$preload sqlite3 -batch 2>&1
 }
 
 via() { # mode, database, more parameters
@@ -200,20 +200,20 @@ test_default_shell() {
     ln -s "$db" "$scratch/link.db"
     found=$(by_default direct "$db" <<SQL
 CREATE TABLE t(a); INSERT INTO t VALUES(1),(2),(3);
-.backup $scratch/backup.db
+.backup "$scratch/backup.db"
 VACUUM INTO '$scratch/into.db';
-.clone $scratch/clone.db
-.open $scratch/link.db
+.clone "$scratch/clone.db"
+.open "$scratch/link.db"
 INSERT INTO t VALUES(4);
 .open :memory:
 CREATE TABLE m(x); INSERT INTO m VALUES('memory'); SELECT x FROM m;
 .open ""
 CREATE TABLE m(x); INSERT INTO m VALUES('temporary'); SELECT x FROM m;
-.open $scratch/into.db
+.open "$scratch/into.db"
 .vfsname
 PRAGMA mmap_size=1000000;
 SELECT sum(a) FROM t;
-.open $scratch/dir
+.open "$scratch/dir"
 SELECT 1 FROM sqlite_schema;
 SQL
     )
@@ -230,7 +230,7 @@ test_options() {
     local db=$scratch/options.db
     expect_match "an unknown dbio_mode is refused" 'unable to open' "$(via fast "$db" <<<'SELECT 1;')"
     expect_match "and the log says why" 'dbio_mode is none of auto' \
-        "$(printf '.log stderr\n.open file:%s?vfs=dbio&dbio_mode=fast\n' "$db" |
+        "$(printf '.log stderr\n.open "file:%s?vfs=dbio&dbio_mode=fast"\n' "$db" |
             load_and_open ':memory:')"
     expect_match "an unknown DBIO_SQLITE_MODE is refused at load" 'DBIO_SQLITE_MODE' \
         "$(DBIO_SQLITE_MODE=fast load_and_open :memory: </dev/null)"
@@ -239,7 +239,7 @@ test_options() {
     expect_match "dbio_mode goes before it" 'mode buffered;' \
         "$(DBIO_SQLITE_MODE=dontcache via buffered "$db" <<<'PRAGMA dbio_why;')"
     expect "loading twice does no harm" 1 \
-        "$(printf '.load %s\nSELECT 1;\n' "$module" | via auto "$db")"
+        "$(printf '.load "%s"\nSELECT 1;\n' "$module" | via auto "$db")"
     remove "$db"
 }
 
@@ -337,7 +337,7 @@ test_turns() {
     # The same inside one process: two connections, two modes, one database.
     found=$({
         echo 'CREATE TABLE c(n); INSERT INTO c VALUES(0);'
-        printf '.connection 1\n.open file:%s?vfs=dbio&dbio_mode=buffered\n' "$db"
+        printf '.connection 1\n.open "file:%s?vfs=dbio&dbio_mode=buffered"\n' "$db"
         for ((i = 1; i <= 20; i++)); do
             printf '.connection %d\nUPDATE c SET n=n+1; SELECT n FROM c;\n' $((i % 2))
         done
@@ -349,8 +349,8 @@ test_turns() {
 # Holds an exclusive lock until the file `go` is there.
 hold() { # how..., database; commands on stdin come between lock and unlock
     { printf 'BEGIN EXCLUSIVE; UPDATE c SET n=n+1;\n'; cat
-      printf '.system touch %s/held\n' "$scratch"
-      printf '.system until [ -e %s/go ]; do sleep 0.05; done\nCOMMIT;\n' "$scratch"
+      printf '.system touch "%s/held"\n' "$scratch"
+      printf '.system until [ -e "%s/go" ]; do sleep 0.05; done\nCOMMIT;\n' "$scratch"
     } | "$@" >"$scratch/holder"
 }
 
@@ -379,7 +379,7 @@ test_locks() {
         [ $mode != unix ] || first=load_and_open
         hold $first "$db" <<SQL &
 .connection 1
-.open file:$db?vfs=dbio&dbio_mode=direct
+.open "file:$db?vfs=dbio&dbio_mode=direct"
 .output /dev/null
 SELECT count(*) FROM sqlite_schema;
 .output
@@ -400,12 +400,12 @@ test_wal_stays() {
     found=$(via direct "$db" <<SQL
 PRAGMA journal_mode=wal; CREATE TABLE t(a); INSERT INTO t VALUES(1);
 .connection 1
-.open file:$db?vfs=dbio&dbio_mode=buffered
+.open "file:$db?vfs=dbio&dbio_mode=buffered"
 INSERT INTO t VALUES(2);
 .connection 0
 .connection close 1
-.system sqlite3 $db 'INSERT INTO t VALUES(3);'
-.system [ -e $db-wal ] && echo stays
+.system sqlite3 "$db" 'INSERT INTO t VALUES(3);'
+.system [ -e "$db-wal" ] && echo stays
 INSERT INTO t VALUES(4); SELECT sum(a) FROM t;
 SQL
     )
@@ -415,29 +415,29 @@ SQL
 }
 
 # Transactions of several pages; each is acknowledged in a file of its own after the commit.
-numbered_transactions() {
+numbered_transactions() { # file of the acknowledgements
     local i
     for ((i = 1; i <= 5000; i++)); do
         echo "BEGIN; INSERT INTO t(id, v) VALUES($i, zeroblob(9000)); UPDATE c SET n=$i; COMMIT;"
-        echo ".system echo $i >$scratch/acknowledged"
+        echo ".system echo $i > \"$1\""
     done
 }
 
 kill_and_recover() { # mode, journal mode
-    local db=$scratch/kill.db shell acknowledged
-    for _ in 1 2 3; do
-        rm -f "$scratch/acknowledged"
+    local db=$scratch/kill.db round shell acknowledged file
+    for round in 1 2 3; do
+        file=$scratch/acknowledged.$1.$2.$round # a child of the killed shell may still write to it
         plain "$db" >/dev/null <<<"PRAGMA journal_mode=$2; CREATE TABLE t(id INTEGER PRIMARY KEY, v);
                                    CREATE TABLE c(n); INSERT INTO c VALUES(0);"
-        { printf '.load %s\n.open file:%s?vfs=dbio&dbio_mode=%s\nPRAGMA cache_size=5;\n' "$module" \
-            "$db" "$1"; numbered_transactions; } >"$scratch/script"
+        { printf '.load "%s"\n.open "file:%s?vfs=dbio&dbio_mode=%s"\nPRAGMA cache_size=5;\n' "$module" \
+            "$db" "$1"; numbered_transactions "$file"; } >"$scratch/script"
         LD_PRELOAD=$preload sqlite3 -batch <"$scratch/script" >/dev/null 2>&1 &
         shell=$!
-        wait_for "$scratch/acknowledged"
+        wait_for "$file"
         sleep "0.$((RANDOM % 5))$((RANDOM % 10))"
         kill -9 $shell
         wait $shell 2>/dev/null
-        acknowledged=$(cat "$scratch/acknowledged")
+        acknowledged=$(cat "$file")
         expect "$1 $2: whole after kill -9, $acknowledged acknowledged" "1|1|ok" \
             "$(via "$1" "$db" <<<"SELECT n>=${acknowledged:-0}, n=(SELECT count(*) FROM t),
                                   integrity_check FROM c, pragma_integrity_check;")"

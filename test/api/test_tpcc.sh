@@ -347,13 +347,13 @@ test_kill() {
 }
 
 test_memory_limit() {
-    call run --dir "$scratch/run" --io dbio --duration 1 --warmup 0 --memory-limit 64
+    call run --dir "$scratch/run" --io dbio --duration 1 --warmup 0 --memory-limit 256
     if [ "$(id -u)" -ne 0 ]; then
         judge "a memory limit needs root" 1 "needs root"
     elif [ $status -ne 0 ] && grep -q "^dbio-tpcc: --memory-limit" <<<"$output"; then
         skip "no memory cgroup can be made here"
     else
-        judge "inside a memory limit" 0 "limited to 64 MB"
+        judge "inside a memory limit" 0 "limited to 256 MB"
     fi
 }
 

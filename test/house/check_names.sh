@@ -34,7 +34,7 @@ judge_words() {
     words='(^|[^a-z.])/(wor[k]|hom[e]|roo[t])/|[a-z]\.debia[n]\.(org|net)|pyp[i]\.org|registr[y]\.npm'
     words+='|artifactor[y]|\<(TOD[O]|FIXM[E]|XX[X]|HAC[K])\>'
     judge "no path of a machine, no package host, no note to do it later" \
-        "$(cd "$root" && grep -InE "$words" -- "${files[@]}" || true)"
+        "$(cd "$root" && { grep -InE "$words" -- "${files[@]}" || true; })"
 }
 
 # A definition begins its line with the name (.clang-format), so the line gives the name.

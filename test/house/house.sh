@@ -6,6 +6,7 @@
 set -euo pipefail
 export LC_ALL=C
 
+root=. # each check says which tree
 check_name=$(basename "$0" .sh)
 passed=0
 failed=0

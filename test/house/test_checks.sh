@@ -182,12 +182,14 @@ break_format() {
 # A program that names jemalloc on its own link line, before libc, does lose libc's malloc.
 break_malloc() {
     local output status=0
-    if ! cc -o "$scratch/check_malloc" "$original/test/house/check_malloc.c" -I "$root/include" \
-        -I "$generated" "$shared" "-Wl,-rpath,$(dirname "$shared")" -Wl,--no-as-needed \
-        -ljemalloc -ldl 2>/dev/null; then
+    if ! echo 'int main(void) { return 0; }' | cc -x c -o "$scratch/a.out" - -ljemalloc 2>/dev/null
+    then
         echo "not tried, because there is no jemalloc here: check_malloc"
         return
     fi
+    cc -D_GNU_SOURCE -o "$scratch/check_malloc" "$original/test/house/check_malloc.c" \
+        -I "$root/include" -I "$generated" "$shared" "-Wl,-rpath,$(dirname "$shared")" \
+        -Wl,--no-as-needed -ljemalloc -ldl
     output=$("$scratch/check_malloc") || status=$?
     judge "check_malloc sees a malloc that is not libc's" \
         "$([ $status -eq 1 ] && grep -q '^malloc: comes from' <<<"$output" ||
