@@ -134,7 +134,8 @@ make_filesystems() {
 build() {
     local preset=$1 log=$scratch/build-$1.log begin=$SECONDS
     shift
-    if (cd "$root" && cmake --preset "$preset" -B "$build_base/$preset" -DDBIO_WERROR=ON -DDBIO_TESTS=ON "$@" &&
+    if (cd "$root" && cmake --preset "$preset" -B "$build_base/$preset" \
+        -DDBIO_WERROR=ON -DDBIO_TESTS=ON "$@" &&
         cmake --build "$build_base/$preset" -j "$jobs") >"$log" 2>&1; then
         echo "built: $preset ($((SECONDS - begin)) s)"
         return 0
