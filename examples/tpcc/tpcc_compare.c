@@ -29,7 +29,8 @@ struct comparison {
     char base[TPCC_PATH_MAX];              /* the prepared database */
     struct tpcc_json *runs[TPCC_IO_COUNT]; /* by place in options->io */
     uint64_t seed;
-    int failed;
+    int failed;  /* runs without a good end */
+    int checked; /* runs whose database was checked */
 };
 
 /* A copy of the prepared database and its ledger in a directory of its own. */
@@ -129,6 +130,7 @@ run_round(struct comparison *comparison, struct tpcc_random *random, int round)
         struct tpcc_json *result = run_once(comparison, comparison->options->io[place], round);
         if (!tpcc_run_succeeded(result))
             comparison->failed++;
+        comparison->checked += tpcc_json_get(result, "verdict") != NULL;
         /* What was cut short would pull the median; its checks were printed. */
         if (result && !tpcc_json_get_bool(result, "interrupted"))
             tpcc_json_add(comparison->runs[place], result);
@@ -238,17 +240,20 @@ put_verdict(const struct comparison *comparison, struct tpcc_json *result)
     else if (comparison->failed)
         snprintf(verdict, sizeof(verdict), "%d run%s FAILED", comparison->failed,
                  comparison->failed == 1 ? "" : "s");
-    else if (comparison->options->no_check)
+    else if (!comparison->checked)
         snprintf(verdict, sizeof(verdict), "consistency was not checked");
     tpcc_json_put_number(result, "checks_failed", failed);
     tpcc_json_put_text(result, "verdict", verdict);
 }
 
-/* Settings and machine are those of the run that the others are measured against. */
+/* Settings and machine are those of the first run that there is; they differ in nothing but I/O. */
 static void
-put_surroundings(const struct tpcc_json *runs, struct tpcc_json *result)
+put_surroundings(const struct comparison *comparison, struct tpcc_json *result)
 {
     const char *const keys[] = {"settings", "environment"};
+    const struct tpcc_json *runs = comparison->runs[0];
+    for (int i = 1; i < comparison->options->io_count && tpcc_json_count(runs) == 0; i++)
+        runs = comparison->runs[i];
     if (tpcc_json_count(runs) == 0)
         return;
     for (size_t i = 0; i < 2; i++) {
@@ -282,7 +287,7 @@ make_result(struct comparison *comparison)
     tpcc_json_put_text(result, "base", tpcc_io_name(options->io[base]));
     tpcc_json_put_bool(result, "interrupted", tpcc_interrupted());
     put_verdict(comparison, result);
-    put_surroundings(comparison->runs[base], result);
+    put_surroundings(comparison, result);
     for (int i = 0; i < options->io_count; i++)
         tpcc_json_add(contenders,
                       sum_up(comparison->runs[i], tpcc_io_name(options->io[i]), base_tpmc));

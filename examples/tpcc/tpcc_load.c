@@ -229,8 +229,8 @@ check_space(const char *directory, int warehouses)
     double free_bytes = (double)space.f_bavail * (double)space.f_frsize;
     if (free_bytes >= warehouses * BYTES_PER_WAREHOUSE)
         return 0;
-    tpcc_complain("%d warehouses need about %.1f GB, %s has %.1f GB free", warehouses,
-                  warehouses * BYTES_PER_WAREHOUSE / 1e9, directory, free_bytes / 1e9);
+    tpcc_complain("this needs about %.0f MB (warehouses: %d), %s has %.0f MB free",
+                  warehouses * BYTES_PER_WAREHOUSE / 1e6, warehouses, directory, free_bytes / 1e6);
     return -1;
 }
 

@@ -208,13 +208,9 @@ print_contender(const struct tpcc_json *contender, FILE *stream)
 }
 
 static void
-print_compare(const struct tpcc_json *result, FILE *stream)
+print_contenders(const struct tpcc_json *result, FILE *stream)
 {
     const struct tpcc_json *contenders = tpcc_json_get(result, "contenders");
-    fprintf(stream, "\nComparison, %.0f rounds of %.0f s each (%s)\n",
-            tpcc_json_get_number(result, "rounds"),
-            tpcc_json_get_number(tpcc_json_get(result, "settings"), "duration_seconds"),
-            tpcc_json_get_text(result, "note"));
     print_settings(result, stream);
     print_bars(contenders, stream);
     fprintf(stream,
@@ -225,7 +221,23 @@ print_compare(const struct tpcc_json *result, FILE *stream)
             tpcc_json_get_text(result, "base"));
     for (size_t i = 0; i < tpcc_json_count(contenders); i++)
         print_contender(contenders->items[i], stream);
-    fprintf(stream, "\n%s%s\n", tpcc_json_get_bool(result, "interrupted") ? "interrupted; " : "",
+    fputc('\n', stream);
+}
+
+static void
+print_compare(const struct tpcc_json *result, FILE *stream)
+{
+    const struct tpcc_json *settings = tpcc_json_get(result, "settings");
+    if (settings) {
+        double rounds = tpcc_json_get_number(result, "rounds");
+        fprintf(stream, "\nComparison, %.0f round%s of %.0f s (%s)\n", rounds,
+                rounds == 1 ? "" : "s", tpcc_json_get_number(settings, "duration_seconds"),
+                tpcc_json_get_text(result, "note"));
+        print_contenders(result, stream);
+    } else {
+        fputs("\nno run was completed\n", stream);
+    }
+    fprintf(stream, "%s%s\n", tpcc_json_get_bool(result, "interrupted") ? "interrupted; " : "",
             tpcc_json_get_text(result, "verdict"));
 }
 

@@ -47,7 +47,7 @@ collect_shape(const struct dbio_transfer *t, struct dbio_request_facts *facts)
     const struct dbio_facts *inode = &t->file->inode->facts;
     uint64_t end = t->offset + t->length, unit = inode->offset_align, first, last;
 
-    if (!facts->standing.direct && !facts->standing.large_direct)
+    if (!facts->standing.direct && !(facts->standing.large_direct && facts->large))
         return;
     facts->range_aligned = dbio__is_aligned(t->offset | t->length, unit);
     facts->memory_aligned =

@@ -41,16 +41,8 @@ draw_dot() {
     echo "}"
 }
 
-draw_svg() {
-    { list_rooms | sed 's/^/room /' && list_arrows | sed 's/^/arrow /'; } | awk '
-        BEGIN {
-            count = split("street api engine backend core os base", floors, " ")
-            left = 90; width = 104; height = 26; gap_x = 12; gap_y = 64; across = 9; top = 30
-        }
-        $1 == "room" { members[$2] = members[$2] " " $3; floor_of[$3] = $2 }
-        $1 == "arrow" { from[++arrows] = $2; to[arrows] = $3 }
-        END { place_rooms(); draw_head(); draw_floors(); draw_arrows(); print "</svg>" }
-
+# Where each room stands: the first half of the drawing program.
+place_rooms='
         # os and core stand side by side: neither may know the other.
         function place_rooms(    i, j, n, names, floor, y, right, columns, column) {
             y = top
@@ -72,6 +64,18 @@ draw_svg() {
             }
         }
         function max(a, b) { return a > b ? a : b }
+'
+
+draw_svg() {
+    { list_rooms | sed 's/^/room /' && list_arrows | sed 's/^/arrow /'; } | awk "$place_rooms"'
+        BEGIN {
+            count = split("street api engine backend core os base", floors, " ")
+            left = 90; width = 104; height = 26; gap_x = 12; gap_y = 64; across = 9; top = 30
+        }
+        $1 == "room" { members[$2] = members[$2] " " $3; floor_of[$3] = $2 }
+        $1 == "arrow" { from[++arrows] = $2; to[arrows] = $3 }
+        END { place_rooms(); draw_head(); draw_floors(); draw_arrows(); print "</svg>" }
+
         function draw_head() {
             printf "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" ",
                 left + across * (width + gap_x), bottom + height + top

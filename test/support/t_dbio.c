@@ -1,0 +1,185 @@
+/* t_dbio.c - what tests of the library through its public interface share. */
+#include "t_dbio.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "t_file.h"
+
+#define ALIGNMENT  65536
+#define DIRECT_MAX 16
+
+struct dbio_context *
+t_context(void)
+{
+    struct dbio_context *context = NULL;
+
+    ck_assert_int_eq(dbio_context_create(NULL, &context), 0);
+    ck_assert_ptr_nonnull(context);
+    return context;
+}
+
+struct dbio_file *
+t_open(struct dbio_context *context, const char *path, enum dbio_mode mode)
+{
+    struct dbio_file_options options = {.size = sizeof(options), .mode = (uint32_t)mode};
+    struct dbio_file *file = NULL;
+    int error = dbio_open(context, path, O_RDWR | O_CREAT, 0600, &options, &file);
+
+    ck_assert_msg(error == 0, "dbio_open %s: %s", path, dbio_error_name(error));
+    return file;
+}
+
+void
+t_close(struct dbio_context *context, struct dbio_file *file)
+{
+    ck_assert_int_eq(dbio_close(file), 0);
+    ck_assert_int_eq(dbio_context_destroy(context), 0);
+}
+
+uint64_t
+t_stat(struct dbio_context *context, enum dbio_stat stat)
+{
+    struct dbio_stats stats = {.size = sizeof(stats)};
+
+    ck_assert_int_eq(dbio_stats_read(context, &stats), 0);
+    return stats.counters[stat];
+}
+
+struct dbio_why
+t_why(struct dbio_file *file)
+{
+    struct dbio_why why = {.size = sizeof(why)};
+
+    ck_assert_int_eq(dbio_why(file, &why), 0);
+    return why;
+}
+
+uint64_t
+t_routed(struct dbio_file *file, enum dbio_route route)
+{
+    return t_why(file).routes[route];
+}
+
+uint64_t
+t_reasoned(struct dbio_file *file, enum dbio_reason reason)
+{
+    return t_why(file).reasons[reason];
+}
+
+void *
+t_aligned(size_t length)
+{
+    void *memory = NULL;
+
+    ck_assert_int_eq(posix_memalign(&memory, ALIGNMENT, length > 0 ? length : 1), 0);
+    memset(memory, 0, length);
+    return memory;
+}
+
+void *
+t_unaligned(size_t length)
+{
+    return (char *)t_aligned(length + 1) + 1;
+}
+
+void *
+t_patterned(size_t length, uint64_t seed, uint64_t offset)
+{
+    void *memory = t_aligned(length);
+
+    t_pattern_fill(memory, length, seed, offset);
+    return memory;
+}
+
+int
+t_descriptors(void)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    int count = -3; /* ".", ".." and the directory itself */
+
+    ck_assert_ptr_nonnull(directory);
+    while (readdir(directory) != NULL)
+        count++;
+    closedir(directory);
+    return count;
+}
+
+/* btrfs computes no checksums for files that are made where this flag is set; other file systems
+ * refuse it, and do not need it. */
+static void
+forgo_checksums(const char *directory)
+{
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), flags = 0;
+
+    if (fd >= 0 && ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0) {
+        flags |= FS_NOCOW_FL;
+        (void)ioctl(fd, FS_IOC_SETFLAGS, &flags);
+    }
+    if (fd >= 0)
+        close(fd);
+}
+
+/* Asked of the library itself: which file systems it goes direct on is its decision. In a
+ * process of its own, so that the cases find a library that has done nothing yet. */
+static bool
+goes_direct(const char *directory)
+{
+    const char *path = t_path(directory, "goes_direct");
+    int status;
+    pid_t child;
+
+    fflush(NULL); /* or the child prints it again */
+    child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        struct dbio_context *context = t_context();
+        struct dbio_file *file = t_open(context, path, DBIO_MODE_DIRECT);
+
+        _exit(t_why(file).standing_direct != 0 && t_has_direct(directory) ? 0 : 1);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    unlink(path);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+const struct t_filesystem *
+t_direct_filesystems(void)
+{
+    static struct t_filesystem found[DIRECT_MAX + 1];
+    static bool looked;
+    const struct t_filesystem *filesystem;
+    size_t count = 0;
+
+    for (filesystem = t_filesystems(); !looked && filesystem->name != NULL; filesystem++) {
+        if (strcmp(filesystem->name, "btrfs") == 0)
+            forgo_checksums(filesystem->directory);
+        if (count < DIRECT_MAX && goes_direct(filesystem->directory))
+            found[count++] = *filesystem;
+    }
+    looked = true;
+    return found;
+}
+
+void
+t_add_direct_test(TCase *cases, const TTest *test)
+{
+    int count = 0;
+
+    while (t_direct_filesystems()[count].name != NULL)
+        count++;
+    tcase_add_loop_test(cases, test, 0, count > 0 ? count : 1);
+}
+
+void
+t_add_filesystem_test(TCase *cases, const TTest *test)
+{
+    tcase_add_loop_test(cases, test, 0, t_filesystems_count());
+}
