@@ -14,6 +14,8 @@ if(DBIO_SANITIZE)
         add_compile_options(-Wno-tsan)
     endif()
 endif()
+# The preset tsan goes without jemalloc: it is not compiled with the sanitizer, so its locks are
+# reported by the dozen.
 if(DBIO_COVERAGE)
     # Atomic counters: several threads run the same lines.
     add_compile_options(--coverage -fprofile-update=atomic)

@@ -80,7 +80,7 @@ build_harness() {
     echo "building ..."
     if ! (cd "$root" && cmake --preset release -B "$build" -DDBIO_TESTS=OFF &&
         cmake --build "$build" --target dbio-tpcc) >"$log" 2>&1; then
-        tail -n 60 "$log"
+        grep -vE '^\[[0-9]+/[0-9]+\] ' "$log" | tail -n 60
         echo "quickstart.sh: the build failed" >&2
         exit 1
     fi

@@ -140,7 +140,7 @@ build() {
         echo "built: $preset ($((SECONDS - begin)) s)"
         return 0
     fi
-    tail -n 60 "$log"
+    grep -vE '^\[[0-9]+/[0-9]+\] ' "$log" | tail -n 60
     echo "FAILED to build: $preset"
     total_failed=$((total_failed + 1))
     return 1
@@ -196,7 +196,10 @@ main() {
     parse_options "$@"
     trap clean_up EXIT
     trap 'exit 1' INT TERM HUP
-    [ "$install" = no ] || "$root/cmake/install-packages.sh" build test
+    if [ "$install" = yes ] && ! "$root/cmake/install-packages.sh" build test; then
+        echo "or go without, as far as that goes: test/run.sh --no-install" >&2
+        exit 1
+    fi
     # The list of file systems is separated by blanks.
     if [[ $scratch_base == *[[:space:]]* ]]; then
         echo "scratch files go to /var/tmp: '$scratch_base' has a blank in its name"

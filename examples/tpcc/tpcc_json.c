@@ -147,16 +147,25 @@ write_text(const char *text, FILE *stream)
     fputc('"', stream);
 }
 
-/* JSON knows no infinity and no NaN; a count prints without a point. */
+/* JSON knows no infinity and no NaN. The shortest form that reads back as the same number: a saved
+ * result must show exactly what the original showed. */
 static void
 write_number(double number, FILE *stream)
 {
-    if (!isfinite(number))
+    char text[40];
+    int digits = 6;
+    if (!isfinite(number)) {
         fputs("null", stream);
-    else if (number == floor(number) && fabs(number) < 9e15)
-        fprintf(stream, "%.0f", number);
-    else
-        fprintf(stream, "%.6g", number);
+        return;
+    }
+    if (number == floor(number) && fabs(number) < 9e15) {
+        fprintf(stream, "%.0f", number); /* a count, without an exponent */
+        return;
+    }
+    do
+        snprintf(text, sizeof(text), "%.*g", digits, number);
+    while (strtod(text, NULL) != number && ++digits <= 17);
+    fputs(text, stream);
 }
 
 static void

@@ -51,7 +51,7 @@ bool tpcc_json_get_bool(const struct tpcc_json *object, const char *key);
 /* Elements of an array or object; 0 for everything else, NULL included. */
 size_t tpcc_json_count(const struct tpcc_json *json);
 
-/* Indented; numbers with six significant decimals at most. */
+/* Indented; a number reads back as exactly the same. */
 void tpcc_json_write(const struct tpcc_json *json, FILE *stream);
 /* Writes to `path`, or stdout for "-". 0, or -1 after complaining. */
 int tpcc_json_save(const struct tpcc_json *json, const char *path);

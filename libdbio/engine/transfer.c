@@ -82,6 +82,8 @@ look_and_choose(struct dbio_transfer *t, struct dbio_request_facts *facts,
 
     collect_standing(t, facts);
     facts->residency = dbio__residency_look(t->file, dbio__transfer_pages(t));
+    t->absent =
+        facts->residency == DBIO_RESIDENCY_ABSENT || facts->residency == DBIO_RESIDENCY_KNOWN_EMPTY;
     *choice = dbio__route(facts);
     if (choice->class == announced)
         return 0;

@@ -21,7 +21,8 @@ struct dbio_transfer {
     bool write;
     bool durable; /* each write call carries RWF_DSYNC */
     bool atomic, nowait, dontcache;
-    bool held; /* the caller holds an exclusive announcement over the range */
+    bool held;   /* the caller holds an exclusive announcement over the range */
+    bool absent; /* settled, and nothing of the range was cached */
 };
 
 /* What a loop over bytes came to; negative: -errno. */

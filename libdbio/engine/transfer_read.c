@@ -11,6 +11,7 @@
 #include <errno.h>
 
 #include "base/err.h"
+#include "engine/residency.h"
 #include "engine/transfer.h"
 #include "os/sys.h"
 
@@ -107,6 +108,8 @@ dbio__transfer_read(struct dbio_transfer *t)
         result = dbio__transfer_buffered(t, t->length, 0);
     }
     mark_cached(t, pages, choice.class);
+    if (choice.class == DBIO_CLASS_DIRECT_READ && t->absent)
+        dbio__residency_recheck(t->file, pages);
     dbio__transfer_leave(t, &a);
 count:
     dbio__stats_add(&context->counters, thread, DBIO_STAT_READS, 1);

@@ -17,6 +17,23 @@ struct dbio_file *t_open(struct dbio_context *context, const char *path, enum db
 /* Closes the handle and the context; both must say 0. */
 void t_close(struct dbio_context *context, struct dbio_file *file);
 
+/* A file "file" of `size` bytes of the pattern with seed T_SEED, nothing of it cached, and a
+ * handle on it in a context of its own. */
+#define T_SEED UINT64_C(7)
+struct t_rig {
+    const char *path;
+    struct dbio_context *context;
+    struct dbio_file *file;
+};
+struct t_rig t_rig(const char *directory, enum dbio_mode mode, uint64_t size);
+
+/* Writes the pattern of T_NEW; reads and finds the pattern of T_SEED. */
+#define T_NEW UINT64_C(11)
+void t_write_new(struct dbio_file *file, size_t length, uint64_t offset);
+void t_read_old(struct dbio_file *file, size_t length, uint64_t offset);
+/* The file has the pattern of T_NEW in [offset, offset + length) and that of T_SEED elsewhere. */
+void t_verify_new(const char *path, size_t length, uint64_t offset);
+
 /* One counter; the whole of dbio_why(). */
 uint64_t t_stat(struct dbio_context *context, enum dbio_stat stat);
 struct dbio_why t_why(struct dbio_file *file);

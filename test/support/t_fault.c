@@ -122,6 +122,31 @@ t_fault_arm(const struct t_fault *fault)
 }
 
 void
+t_fault_one(int call, unsigned long nth, int error)
+{
+    t_fault_arm(&(struct t_fault){.call = call, .nth = nth, .error = error});
+}
+
+void
+t_fault_all(int call, int error, bool (*when)(enum dbio_sys_call, const long[6]))
+{
+    t_fault_arm(
+        &(struct t_fault){.call = call, .nth = 1, .for_ever = true, .error = error, .when = when});
+}
+
+void
+t_fault_short(int call, unsigned long nth, size_t bytes)
+{
+    t_fault_arm(&(struct t_fault){.call = call, .nth = nth, .bytes = bytes});
+}
+
+void
+t_fault_short_all(int call, size_t bytes)
+{
+    t_fault_arm(&(struct t_fault){.call = call, .nth = 1, .for_ever = true, .bytes = bytes});
+}
+
+void
 t_fault_disarm(void)
 {
     for (size_t i = 0; i < DBIO_SYS_COUNT; i++)

@@ -33,6 +33,12 @@ struct t_fault {
 
 /* Adds a fault (at most 8) and starts counting if nothing was armed. */
 void t_fault_arm(const struct t_fault *fault);
+/* The usual ones in a line: call `nth` fails; all fail (`when` may be NULL); call `nth`
+ * transfers at most so many bytes; all do. */
+void t_fault_one(int call, unsigned long nth, int error);
+void t_fault_all(int call, int error, bool (*when)(enum dbio_sys_call, const long[6]));
+void t_fault_short(int call, unsigned long nth, size_t bytes);
+void t_fault_short_all(int call, size_t bytes);
 /* Only counts. */
 void t_fault_count(void);
 /* No faults, no counting; the counts stay readable. */
