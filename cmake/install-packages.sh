@@ -6,6 +6,7 @@
 # Asks the network for nothing if nothing is missing. Uses sudo if the caller is not root.
 # Exit status: 0 all there, 1 something is missing and could not be installed (and says what).
 set -euo pipefail
+log=
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
@@ -53,10 +54,13 @@ main() {
         return 0
     fi
     echo "installing: ${missing[*]}"
+    log=$(mktemp)
+    trap 'rm -f "$log"' EXIT
     # An out-of-date list is no reason to give up: what it names may still be there.
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq update || true
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq update >"$log" 2>&1 || true
     if ! as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y \
-        -o Dpkg::Use-Pty=0 --no-install-recommends install "${missing[@]}" >/dev/null; then
+        -o Dpkg::Use-Pty=0 --no-install-recommends install "${missing[@]}" >>"$log" 2>&1; then
+        tail -n 20 "$log" >&2
         echo "missing, and could not be installed: ${missing[*]}" >&2
         echo "as root: apt-get install ${missing[*]}" >&2
         return 1

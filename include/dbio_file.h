@@ -66,8 +66,7 @@ DBIO_BEGIN_DECLS
  * Since:     0.1
  */
 DBIO_EXPORT DBIO_MUST_USE int dbio_open(struct dbio_context *context, const char *path, int flags,
-                                        mode_t permissions,
-                                        const struct dbio_file_options *options,
+                                        mode_t permissions, const struct dbio_file_options *options,
                                         struct dbio_file **file);
 
 /**

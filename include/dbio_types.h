@@ -60,9 +60,9 @@ enum dbio_strictness {
 };
 
 /* Flags of one read or write. */
-#define DBIO_DURABLE 0x01u   /* write: durable when the call returns */
-#define DBIO_ATOMIC 0x02u    /* write: all or nothing across a power cut; refused, never downgraded */
-#define DBIO_NOWAIT 0x04u    /* -EAGAIN instead of waiting for an overlapping request or the disk */
+#define DBIO_DURABLE   0x01u /* write: durable when the call returns */
+#define DBIO_ATOMIC    0x02u /* write: all or nothing across a power cut, or refused */
+#define DBIO_NOWAIT    0x04u /* -EAGAIN instead of waiting for an overlapping request or the disk */
 #define DBIO_DONTCACHE 0x08u /* do not leave the range in the page cache */
 
 /* Flags of dbio_adopt(). */
@@ -96,32 +96,32 @@ enum dbio_reason {
     DBIO_REASON_ATOMIC_ASKED,
     DBIO_REASON_DONTCACHE_ASKED,
     /* Facts of the file and its file system. */
-    DBIO_REASON_FS_NO_DIRECT,     /* the file system has no direct I/O, or only pretends */
-    DBIO_REASON_FS_CHECKSUM,      /* data checksums make direct I/O unsafe or slow (btrfs) */
-    DBIO_REASON_FS_UNKNOWN,       /* not a file system that dbio has been qualified on */
-    DBIO_REASON_FILE_DAX,         /* the file bypasses the page cache by itself */
+    DBIO_REASON_FS_NO_DIRECT, /* the file system has no direct I/O, or only pretends */
+    DBIO_REASON_FS_CHECKSUM,  /* data checksums make direct I/O unsafe or slow (btrfs) */
+    DBIO_REASON_FS_UNKNOWN,   /* not a file system that dbio has been qualified on */
+    DBIO_REASON_FILE_DAX,     /* the file bypasses the page cache by itself */
     DBIO_REASON_FILE_COMPRESSED,
     DBIO_REASON_FILE_ENCRYPTED,
     DBIO_REASON_FILE_VERITY,
-    DBIO_REASON_FILE_MAPPED,      /* mapped through dbio_map: page faults cannot be tracked */
-    DBIO_REASON_NO_DESCRIPTOR,    /* the O_DIRECT descriptor could not be opened */
-    DBIO_REASON_DIRECT_REFUSED,   /* the kernel answered EINVAL to an aligned direct request */
-    DBIO_REASON_SILENT_FALLBACK,  /* pages were cached after a direct request */
+    DBIO_REASON_FILE_MAPPED,     /* mapped through dbio_map: page faults cannot be tracked */
+    DBIO_REASON_NO_DESCRIPTOR,   /* the O_DIRECT descriptor could not be opened */
+    DBIO_REASON_DIRECT_REFUSED,  /* the kernel answered EINVAL to an aligned direct request */
+    DBIO_REASON_SILENT_FALLBACK, /* pages were cached after a direct request */
     /* Mode auto: what the file is for, and the shape of the request. */
     DBIO_REASON_ROLE_DATA,
     DBIO_REASON_ROLE_LOG,
     DBIO_REASON_ROLE_TEMP,
     DBIO_REASON_ROLE_SCAN,
-    DBIO_REASON_LARGE_REQUEST,    /* large, aligned and not cached: kept out of the cache */
+    DBIO_REASON_LARGE_REQUEST, /* large, aligned and not cached: kept out of the cache */
     /* Alignment. */
     DBIO_REASON_UNALIGNED,        /* offset or length is not a multiple of the direct alignment */
     DBIO_REASON_UNALIGNED_MEMORY, /* the buffer's address is not */
     /* Residency, asked after the request was announced. */
-    DBIO_REASON_RANGE_ABSENT,     /* nothing of the range is in the page cache */
-    DBIO_REASON_RANGE_CACHED,     /* some (write) or all (read) of the range is in the cache */
-    DBIO_REASON_KNOWN_EMPTY,      /* remembered: nothing of this part of the file is cached */
-    DBIO_REASON_RESIDENCY_UNKNOWN,/* the kernel would not say: treated as cached */
-    DBIO_REASON_DONTCACHE_REFUSED,/* RWF_DONTCACHE is not offered here: plain buffered */
+    DBIO_REASON_RANGE_ABSENT,      /* nothing of the range is in the page cache */
+    DBIO_REASON_RANGE_CACHED,      /* some (write) or all (read) of the range is in the cache */
+    DBIO_REASON_KNOWN_EMPTY,       /* remembered: nothing of this part of the file is cached */
+    DBIO_REASON_RESIDENCY_UNKNOWN, /* the kernel would not say: treated as cached */
+    DBIO_REASON_DONTCACHE_REFUSED, /* RWF_DONTCACHE is not offered here: plain buffered */
 };
 #define DBIO_REASON_COUNT 29
 
@@ -148,38 +148,38 @@ struct dbio_file_options {
 /* Counters of a context, since it was created. Requests count calls, bytes count
  * what was transferred. dbio_stats_name() has the name of each. */
 enum dbio_stat {
-    DBIO_STAT_READS,              /* calls that read */
+    DBIO_STAT_READS, /* calls that read */
     DBIO_STAT_READ_BYTES,
-    DBIO_STAT_WRITES,             /* calls that wrote */
+    DBIO_STAT_WRITES, /* calls that wrote */
     DBIO_STAT_WRITE_BYTES,
-    DBIO_STAT_BUFFERED,           /* requests by route; the eight add up to READS + WRITES that
-                                     reached the kernel */
+    DBIO_STAT_BUFFERED, /* requests by route; the eight add up to READS + WRITES that
+                           reached the kernel */
     DBIO_STAT_BUFFERED_FLUSH,
     DBIO_STAT_DIRECT,
     DBIO_STAT_DIRECT_BOUNCE,
     DBIO_STAT_DIRECT_EDGES,
     DBIO_STAT_DONTCACHE,
     DBIO_STAT_ATOMIC,
-    DBIO_STAT_DIRECT_BYTES,       /* bytes that went O_DIRECT, bounced ones included */
-    DBIO_STAT_BOUNCE_BYTES,       /* bytes copied through aligned buffers */
-    DBIO_STAT_LOOKS,              /* residency asked of the kernel */
-    DBIO_STAT_LOOKS_SAVED,        /* residency answered from the known-empty map */
-    DBIO_STAT_LOOKS_UNKNOWN,      /* residency that the kernel would not tell */
-    DBIO_STAT_WAITS,              /* requests that waited for an outstanding one */
-    DBIO_STAT_WAIT_NS,            /* total time of those waits, ns */
-    DBIO_STAT_WAIT_NS_MAX,        /* the longest, ns */
-    DBIO_STAT_TICKETS,            /* requests that took a ticket (both classes live) */
-    DBIO_STAT_TABLE_FULL,         /* requests that waited for a free announcement slot */
-    DBIO_STAT_CONTINUED,          /* short transfers that were continued */
-    DBIO_STAT_RETRIED_BUFFERED,   /* direct requests that the kernel refused, done buffered */
-    DBIO_STAT_DEMOTIONS,          /* files sent to the page cache for good */
-    DBIO_STAT_COLLISIONS,         /* pages that someone outside dbio cached during direct I/O */
-    DBIO_STAT_SYNCS,              /* fsync and fdatasync that reached the kernel */
-    DBIO_STAT_ERRORS_LATCHED,     /* failed writebacks and flushes remembered */
-    DBIO_STAT_EXCLUSIVE,          /* truncate, punch, allocate, map, append, edges */
-    DBIO_STAT_PARKED,             /* gauge: descriptors kept open to keep POSIX locks alive */
-    DBIO_STAT_FILES,              /* gauge: files open */
-    DBIO_STAT_CROSS_PROCESS,      /* gauge: 1 if other processes' requests are tracked, else 0 */
+    DBIO_STAT_DIRECT_BYTES,     /* bytes that went O_DIRECT, bounced ones included */
+    DBIO_STAT_BOUNCE_BYTES,     /* bytes copied through aligned buffers */
+    DBIO_STAT_LOOKS,            /* residency asked of the kernel */
+    DBIO_STAT_LOOKS_SAVED,      /* residency answered from the known-empty map */
+    DBIO_STAT_LOOKS_UNKNOWN,    /* residency that the kernel would not tell */
+    DBIO_STAT_WAITS,            /* requests that waited for an outstanding one */
+    DBIO_STAT_WAIT_NS,          /* total time of those waits, ns */
+    DBIO_STAT_WAIT_NS_MAX,      /* the longest, ns */
+    DBIO_STAT_TICKETS,          /* requests that took a ticket (both classes live) */
+    DBIO_STAT_TABLE_FULL,       /* requests that waited for a free announcement slot */
+    DBIO_STAT_CONTINUED,        /* short transfers that were continued */
+    DBIO_STAT_RETRIED_BUFFERED, /* direct requests that the kernel refused, done buffered */
+    DBIO_STAT_DEMOTIONS,        /* files sent to the page cache for good */
+    DBIO_STAT_COLLISIONS,       /* pages that someone outside dbio cached during direct I/O */
+    DBIO_STAT_SYNCS,            /* fsync and fdatasync that reached the kernel */
+    DBIO_STAT_ERRORS_LATCHED,   /* failed writebacks and flushes remembered */
+    DBIO_STAT_EXCLUSIVE,        /* truncate, punch, allocate, map, append, edges */
+    DBIO_STAT_PARKED,           /* gauge: descriptors kept open to keep POSIX locks alive */
+    DBIO_STAT_FILES,            /* gauge: files open */
+    DBIO_STAT_CROSS_PROCESS,    /* gauge: 1 if other processes' requests are tracked, else 0 */
 };
 #define DBIO_STAT_COUNT 31
 
@@ -190,18 +190,18 @@ struct dbio_stats {
 
 /* What was decided for a file. */
 struct dbio_why {
-    size_t size;                            /* set by the caller: sizeof(struct dbio_why) */
-    uint32_t mode;                          /* enum dbio_mode as asked */
-    uint32_t standing_direct;               /* 1 if requests go direct unless something speaks
-                                               against it, 0 if they go buffered */
-    uint32_t standing_reason;               /* enum dbio_reason of the standing */
-    uint32_t last_route;                    /* enum dbio_route of a recent request */
-    uint32_t last_reason;                   /* enum dbio_reason of that request */
-    uint32_t memory_align;                  /* bytes; 0 if the file has no direct I/O */
-    uint32_t offset_align;                  /* bytes; 0 if the file has no direct I/O */
-    uint32_t atomic_bytes_max;              /* largest DBIO_ATOMIC write, 0 if none */
-    uint64_t routes[DBIO_ROUTE_COUNT];      /* requests on this file's inode by route */
-    uint64_t reasons[DBIO_REASON_COUNT];    /* requests on this file's inode by reason */
+    size_t size;                         /* set by the caller: sizeof(struct dbio_why) */
+    uint32_t mode;                       /* enum dbio_mode as asked */
+    uint32_t standing_direct;            /* 1 if requests go direct unless something speaks
+                                            against it, 0 if they go buffered */
+    uint32_t standing_reason;            /* enum dbio_reason of the standing */
+    uint32_t last_route;                 /* enum dbio_route of a recent request */
+    uint32_t last_reason;                /* enum dbio_reason of that request */
+    uint32_t memory_align;               /* bytes; 0 if the file has no direct I/O */
+    uint32_t offset_align;               /* bytes; 0 if the file has no direct I/O */
+    uint32_t atomic_bytes_max;           /* largest DBIO_ATOMIC write, 0 if none */
+    uint64_t routes[DBIO_ROUTE_COUNT];   /* requests on this file's inode by route */
+    uint64_t reasons[DBIO_REASON_COUNT]; /* requests on this file's inode by reason */
 };
 
 #endif

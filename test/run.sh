@@ -165,9 +165,6 @@ run_ctest() {
 # has none, so without --sanitize only what is built from dbio itself is run under one.
 run_sanitized() {
     local examples=OFF asan=(-L 'unit|fault|api') tsan=(-L stress)
-    export UBSAN_OPTIONS=print_stacktrace=1
-    # Descriptors and memory that a test leaves behind are failures too.
-    export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1
     if [ "$sanitize" = yes ]; then
         examples=ON asan=(-LE house) tsan=(-LE house)
     else

@@ -2,19 +2,12 @@
 #include "dbio_context.h"
 
 #include "api/arguments.h"
-#include "core/settings.h"
 #include "dbio_version.h"
 
 int
 dbio_context_create(const struct dbio_context_options *options, struct dbio_context **context)
 {
-    struct dbio_context_options settings;
-    int error;
-
-    if (context == NULL)
-        return -EINVAL;
-    error = dbio__settings_context(options, &settings);
-    return error != 0 ? error : dbio__context_create(&settings, context);
+    return context == NULL ? -EINVAL : dbio__context_create(options, context);
 }
 
 int

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "api/arguments.h"
-#include "core/settings.h"
 #include "dbio_file.h"
 #include "engine/advice.h"
 #include "engine/durability.h"
@@ -35,7 +34,7 @@ dbio_open(struct dbio_context *context, const char *path, int flags, mode_t perm
                        (flags & O_ACCMODE) == O_ACCMODE))
         error = -EINVAL;
     if (error == 0)
-        error = dbio__settings_file(options, &settings);
+        error = dbio__file_settings(options, &settings);
     if (error == 0 && (flags & O_DIRECT) != 0 &&
         (settings.mode == DBIO_MODE_BUFFERED || settings.mode == DBIO_MODE_DONTCACHE))
         error = -EINVAL;
@@ -64,7 +63,7 @@ dbio_adopt(struct dbio_context *context, int fd, unsigned flags,
     if (error == 0 && fd < 0)
         error = -EBADF;
     if (error == 0)
-        error = dbio__settings_file(options, &settings);
+        error = dbio__file_settings(options, &settings);
     if (error != 0)
         return error;
     return dbio__file_adopt(context, fd, (flags & DBIO_ADOPT_BORROW) != 0, &settings, file);
@@ -102,7 +101,9 @@ dbio_sync_range(struct dbio_file *file, off_t offset, off_t length)
 
     if (error == 0)
         error = dbio__check_span(offset, length, &range);
-    return error != 0 ? error : dbio__writeback_range(file, range);
+    if (error != 0)
+        return error;
+    return dbio__durability_report(file, dbio__writeback_range(file, range));
 }
 
 static int

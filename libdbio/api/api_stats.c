@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "api/arguments.h"
-#include "core/names.h"
+#include "engine/why.h"
 
 int
 dbio_stats_read(struct dbio_context *context, struct dbio_stats *stats)
@@ -24,7 +24,7 @@ dbio_stats_read(struct dbio_context *context, struct dbio_stats *stats)
 const char *
 dbio_stats_name(unsigned index)
 {
-    return dbio__name_stat(index);
+    return dbio__why_stat(index);
 }
 
 int
@@ -38,24 +38,24 @@ dbio_why(struct dbio_file *file, struct dbio_why *why)
         return -EINVAL;
     memset(why, 0, sizeof(*why));
     why->size = sizeof(*why);
-    dbio__file_why(file, why);
+    dbio__why_fill(file, why);
     return 0;
 }
 
 const char *
 dbio_route_name(unsigned route)
 {
-    return dbio__name_route(route);
+    return dbio__why_route(route);
 }
 
 const char *
 dbio_reason_name(unsigned reason)
 {
-    return dbio__name_reason(reason);
+    return dbio__why_reason(reason);
 }
 
 const char *
 dbio_reason_text(unsigned reason)
 {
-    return dbio__text_reason(reason);
+    return dbio__why_text(reason);
 }

@@ -14,10 +14,10 @@
 
 _Noreturn void dbio__check_failed(const char *condition, const char *file, int line);
 
-#define dbio_verify(condition)                                        \
-    do {                                                              \
-        if (DBIO_UNLIKELY(!(condition)))                              \
-            dbio__check_failed(#condition, __FILE__, __LINE__);       \
+#define dbio_verify(condition)                                  \
+    do {                                                        \
+        if (DBIO_UNLIKELY(!(condition)))                        \
+            dbio__check_failed(#condition, __FILE__, __LINE__); \
     } while (0)
 
 #ifdef NDEBUG

@@ -31,6 +31,9 @@ void dbio__lock_release(struct dbio_lock *lock);
 void dbio__lock_wait(struct dbio_lock *lock, pthread_cond_t *condition);
 
 /* A lock that needs no init call. */
-#define DBIO_LOCK_STATIC(rank_) {PTHREAD_MUTEX_INITIALIZER, (rank_)}
+#define DBIO_LOCK_STATIC(rank_)            \
+    {                                      \
+        PTHREAD_MUTEX_INITIALIZER, (rank_) \
+    }
 
 #endif

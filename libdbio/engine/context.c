@@ -13,6 +13,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "core/settings.h"
 #include "engine/arbitration.h"
 #include "engine/inode.h"
 
@@ -21,9 +22,14 @@
 static struct dbio_pool contexts = DBIO_POOL_STATIC(struct dbio_context, CONTEXT_MAGIC);
 
 int
-dbio__context_create(const struct dbio_context_options *settings, struct dbio_context **context)
+dbio__context_create(const struct dbio_context_options *options, struct dbio_context **context)
 {
+    struct dbio_context_options settings;
     struct dbio_context *made;
+    int error = dbio__settings_context(options, &settings);
+
+    if (error != 0)
+        return error;
 
     dbio__log_start();
     if (dbio__arbitration_table() == NULL)
@@ -31,9 +37,9 @@ dbio__context_create(const struct dbio_context_options *settings, struct dbio_co
     made = dbio__pool_take(&contexts);
     if (made == NULL)
         return -ENOMEM;
-    made->settings = *settings;
+    made->settings = settings;
     made->backend = &dbio__backend_sync;
-    dbio__bounce_init(&made->bounce, settings->bounce_bytes_max);
+    dbio__bounce_init(&made->bounce, settings.bounce_bytes_max);
     *context = made;
     return 0;
 }

@@ -19,8 +19,8 @@ struct dbio_context {
     struct dbio_counters counters;
 };
 
-/* `settings` have been validated. 0 or -ENOMEM. */
-DBIO_CHECKED int dbio__context_create(const struct dbio_context_options *settings,
+/* `options` as the caller gave them, NULL for none. 0, -EINVAL, -E2BIG or -ENOMEM. */
+DBIO_CHECKED int dbio__context_create(const struct dbio_context_options *options,
                                       struct dbio_context **context);
 /* 0, -EBUSY (files are open) or -EBADF (destroyed meanwhile). */
 DBIO_CHECKED int dbio__context_destroy(struct dbio_context *context);

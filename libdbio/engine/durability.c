@@ -30,9 +30,20 @@ dbio__durability_latch(struct dbio_file *file, int error)
 }
 
 int
+dbio__durability_report(struct dbio_file *file, int error)
+{
+    int latched = atomic_load(&file->inode->latched);
+
+    if (latched == 0)
+        return error;
+    atomic_store(&file->inode->unreported, false);
+    return latched;
+}
+
+int
 dbio__durability_sync(struct dbio_file *file, bool data_only)
 {
-    int fd = file->descriptors->buffered, error, latched;
+    int fd = file->descriptors->buffered, error;
 
     /* Always to the kernel, also when latched or when every write was direct: it flushes the
      * device cache. One descriptor is enough to flush the inode; errors that another
@@ -44,10 +55,5 @@ dbio__durability_sync(struct dbio_file *file, bool data_only)
     /* EROFS, EINVAL, EBADF: the call was wrong, nothing was lost. */
     if (error == -EIO || error == -ENOSPC || error == -EDQUOT || error == -ESTALE)
         dbio__durability_latch(file, error);
-    latched = atomic_load(&file->inode->latched);
-    if (latched != 0) {
-        atomic_store(&file->inode->unreported, false);
-        return latched;
-    }
-    return error;
+    return dbio__durability_report(file, error);
 }

@@ -9,6 +9,9 @@
 /* fdatasync or fsync. 0, or the inode's first failure, now or earlier. */
 DBIO_CHECKED int dbio__durability_sync(struct dbio_file *file, bool data_only);
 
+/* What a sync that came to `error` says: the latched failure, if there is one. */
+DBIO_CHECKED int dbio__durability_report(struct dbio_file *file, int error);
+
 /* A writeback or flush failed: every later sync of the inode says so. */
 void dbio__durability_latch(struct dbio_file *file, int error);
 

@@ -19,6 +19,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "core/settings.h"
 #include "engine/arbitration.h"
 #include "os/sys.h"
 
@@ -26,18 +27,27 @@
 
 static struct dbio_pool files = DBIO_POOL_STATIC(struct dbio_file, FILE_MAGIC);
 
-/* Out of the way of the standard streams: a program that has closed its standard error may
- * still print to descriptor 2, and must not print into a database (as SQLite does it). */
+/* Opens out of the way of the standard streams: a program that has closed its standard error
+ * may still print to descriptor 2, and must not print into a database (as SQLite has it). Open
+ * gives the lowest number that is free. Taking a higher one by duplication and closing the low
+ * one would drop the program's POSIX locks on the file; descriptors made with O_PATH drop none, so
+ * such ones fill the gaps meanwhile. */
 static int
-keep_above_streams(int fd)
+open_above_streams(const char *path, int flags, mode_t permissions)
 {
-    long high;
+    int plugs[STDERR_FILENO + 1], count = 0, low, fd;
 
+    for (low = 0; low <= STDERR_FILENO; low++)
+        if (dbio__sys_fcntl(low, F_GETFD, 0) == -EBADF)
+            plugs[count++] = dbio__sys_openat(AT_FDCWD, "/", O_PATH | O_CLOEXEC, 0);
+    fd = dbio__sys_openat(AT_FDCWD, path, flags | O_CLOEXEC | O_NOCTTY, permissions);
+    while (count > 0)
+        if (plugs[--count] >= 0)
+            (void)dbio__sys_close(plugs[count]);
     if (fd < 0 || fd > STDERR_FILENO)
         return fd;
-    high = dbio__sys_fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    (void)dbio__sys_close(fd);
-    return (int)high;
+    (void)dbio__sys_close(fd); /* no number was left for a plug */
+    return -EMFILE;
 }
 
 /* Another description of what `fd` has open. Through procfs, because a path may by now name
@@ -48,7 +58,7 @@ reopen(int fd, int flags)
     char link[40];
 
     (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-    return keep_above_streams(dbio__sys_openat(AT_FDCWD, link, flags | O_CLOEXEC | O_NOCTTY, 0));
+    return open_above_streams(link, flags, 0);
 }
 
 static int
@@ -79,7 +89,8 @@ check_descriptor(int fd)
 }
 
 static void
-give_advice(int fd, const struct dbio_file_options *settings, bool direct)
+give_advice(struct dbio_descriptors *descriptors, const struct dbio_file_options *settings,
+            bool direct)
 {
     int advice = POSIX_FADV_NORMAL, result;
 
@@ -88,10 +99,11 @@ give_advice(int fd, const struct dbio_file_options *settings, bool direct)
         advice = POSIX_FADV_RANDOM;
     else if (settings->pattern == DBIO_PATTERN_SEQUENTIAL)
         advice = POSIX_FADV_SEQUENTIAL;
-    if (advice == POSIX_FADV_NORMAL)
+    if (advice == descriptors->advice) /* NORMAL at first; else what an earlier handle wished */
         return;
-    result = dbio__sys_fadvise(fd, 0, 0, advice);
-    (void)result; /* advice */
+    result = dbio__sys_fadvise(descriptors->buffered, 0, 0, advice);
+    if (result == 0)
+        descriptors->advice = advice;
 }
 
 /* Hangs descriptors and inode on a new handle. On failure the caller still owns both. */
@@ -119,7 +131,7 @@ make_file(struct dbio_context *context, struct dbio_descriptors *descriptors,
         return -EOPNOTSUPP;
     }
     if (descriptors->adopted == DBIO_FD_NONE && descriptors->reusable)
-        give_advice(descriptors->buffered, settings, dbio__file_standing(file).direct);
+        give_advice(descriptors, settings, dbio__file_standing(file).direct);
     *result = file;
     return 0;
 }
@@ -170,6 +182,23 @@ reuse_parked(const char *path, int flags, struct dbio_inode **inode)
     return descriptors;
 }
 
+/* Nothing listens on a socket, reads from a FIFO or drives a device: open says ENXIO or ENODEV
+ * before we can ask what it is. */
+static int
+explain_no_device(const char *path, int flags, int error)
+{
+    int probe, type = 0;
+
+    if (error != -ENXIO && error != -ENODEV)
+        return error;
+    probe = dbio__sys_openat(AT_FDCWD, path, O_PATH | O_CLOEXEC | (flags & O_NOFOLLOW), 0);
+    if (probe >= 0) {
+        type = check_descriptor(probe);
+        (void)dbio__sys_close(probe);
+    }
+    return type != 0 ? type : error;
+}
+
 /* Opens the path and finds the inode. */
 static int
 open_fresh(const char *path, int flags, mode_t permissions, struct dbio_descriptors **made,
@@ -181,9 +210,8 @@ open_fresh(const char *path, int flags, mode_t permissions, struct dbio_descript
     if (descriptors == NULL)
         return -ENOMEM;
     /* O_NONBLOCK: a FIFO is refused, not waited for. It means nothing to a regular file. */
-    fd = dbio__sys_openat(AT_FDCWD, path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, permissions);
-    fd = keep_above_streams(fd);
-    error = fd < 0 ? fd : check_descriptor(fd);
+    fd = open_above_streams(path, flags | O_NONBLOCK, permissions);
+    error = fd < 0 ? explain_no_device(path, flags, fd) : check_descriptor(fd);
     if (error == 0)
         error = dbio__inode_acquire(fd, inode);
     if (error != 0) {
@@ -196,6 +224,12 @@ open_fresh(const char *path, int flags, mode_t permissions, struct dbio_descript
     descriptors->reusable = true;
     *made = descriptors;
     return 0;
+}
+
+int
+dbio__file_settings(const struct dbio_file_options *options, struct dbio_file_options *settings)
+{
+    return dbio__settings_file(options, settings);
 }
 
 int
@@ -286,6 +320,7 @@ dbio__file_adopt(struct dbio_context *context, int fd, bool borrow,
     if (atomic_load(&descriptors->direct) == fd)
         atomic_store(&descriptors->direct, DBIO_FD_NONE);
     descriptors->adopted = DBIO_FD_NONE;
+    descriptors->reusable = true; /* what is left is dbio's own */
 release_inode:
     dbio__inode_abandon(inode, descriptors);
     return error;
@@ -356,21 +391,4 @@ dbio__file_size(const struct dbio_file *file)
     int error = dbio__sys_fstat(file->descriptors->buffered, &status);
 
     return error != 0 ? error : status.st_size;
-}
-
-void
-dbio__file_why(const struct dbio_file *file, struct dbio_why *why)
-{
-    struct dbio_standing standing = dbio__file_standing(file);
-    const struct dbio_facts *facts = &file->inode->facts;
-
-    why->mode = file->options.mode;
-    why->standing_direct = standing.direct;
-    why->standing_reason = (uint32_t)standing.reason;
-    if (file->inode->ability == DBIO_REASON_NONE) {
-        why->memory_align = facts->memory_align;
-        why->offset_align = facts->offset_align;
-        why->atomic_bytes_max = facts->atomic_max;
-    }
-    dbio__stats_recall(&file->inode->history, why);
 }

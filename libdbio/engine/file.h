@@ -16,6 +16,10 @@ struct dbio_file {
     bool readable, writable;
 };
 
+/* What the caller wishes, checked, with every default filled in. 0, -EINVAL or -E2BIG. */
+DBIO_CHECKED int dbio__file_settings(const struct dbio_file_options *options,
+                                     struct dbio_file_options *settings);
+
 /* Arguments have been checked; `settings` validated. As dbio_open(), but O_TRUNC is left to
  * the caller, and as dbio_adopt(). */
 DBIO_CHECKED int dbio__file_open(struct dbio_context *context, const char *path, int flags,
@@ -37,8 +41,5 @@ struct dbio_standing dbio__file_standing(const struct dbio_file *file);
 
 /* The size now, or -errno. */
 off_t dbio__file_size(const struct dbio_file *file);
-
-/* Fills *why. */
-void dbio__file_why(const struct dbio_file *file, struct dbio_why *why);
 
 #endif

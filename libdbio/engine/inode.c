@@ -142,18 +142,16 @@ dbio__inode_acquire(int fd, struct dbio_inode **found)
     return inode != NULL ? 0 : -ENOMEM;
 }
 
-/* Would closing `fd` drop a POSIX lock of this process? A lock of the description's own kind
- * (OFD) has another owner than the process, so asking for a write lock on everything is
- * answered with the process's own locks too. The first of several locks may be another
- * process's and hide ours: then the answer is yes, to be safe. */
+/* Might closing `fd` drop a POSIX lock of this process? The owner of a question by OFD_GETLK is
+ * the description, not the process, so the process's own locks answer it too. Of several locks
+ * the kernel names the first only, and another process's, or one of a description, may hide ours:
+ * then the answer is yes, to be safe. */
 static bool
-holds_posix_lock(int fd)
+may_hold_posix_lock(int fd)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
-    if (dbio__sys_fcntl(fd, F_OFD_GETLK, (long)(intptr_t)&lock) != 0)
-        return true;
-    return lock.l_type != F_UNLCK && lock.l_pid != -1;
+    return dbio__sys_fcntl(fd, F_OFD_GETLK, (long)(intptr_t)&lock) != 0 || lock.l_type != F_UNLCK;
 }
 
 static int
@@ -190,7 +188,7 @@ close_parked(struct dbio_inode *inode)
         struct dbio_descriptors *descriptors =
             DBIO_CONTAINER_OF(inode->parked.next, struct dbio_descriptors, link);
 
-        if (holds_posix_lock(descriptors->buffered))
+        if (may_hold_posix_lock(descriptors->buffered))
             break;
         dbio__list_remove(&descriptors->link);
         atomic_fetch_sub_explicit(&parked_count, 1, memory_order_relaxed);

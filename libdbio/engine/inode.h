@@ -29,6 +29,7 @@ struct dbio_descriptors {
     _Atomic int direct;    /* O_DIRECT; DBIO_FD_NONE until a request wants it */
     int adopted;           /* the program's own, if it is neither of the two and is ours to
                               close; else DBIO_FD_NONE */
+    int advice;            /* POSIX_FADV_* that `buffered` has been given last */
     bool reusable;         /* all are dbio's own: another handle may take them over */
 };
 

@@ -13,8 +13,7 @@
 
 /* *cached: pages of [offset, offset + length) in the cache; length 0 means to the end.
  * 0, -ENOSYS (not offered: ask mincore), or the kernel's error. */
-DBIO_CHECKED int dbio__cachestat_pages(int fd, uint64_t offset, uint64_t length,
-                                       uint64_t *cached);
+DBIO_CHECKED int dbio__cachestat_pages(int fd, uint64_t offset, uint64_t length, uint64_t *cached);
 void dbio__cachestat_reset(void);
 
 #endif

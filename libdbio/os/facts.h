@@ -17,25 +17,25 @@
 #include "base/compiler.h"
 
 struct dbio_identity {
-    uint64_t device;      /* major << 32 | minor */
+    uint64_t device; /* major << 32 | minor */
     uint64_t inode;
-    uint64_t birth;       /* birth time in ns, 0 if the file system has none: tells a reused
-                             inode number from the old file */
+    uint64_t birth; /* birth time in ns, 0 if the file system has none: tells a reused
+                       inode number from the old file */
 };
 
 struct dbio_facts {
     struct dbio_identity identity;
-    uint64_t size;        /* bytes, now */
-    uint32_t file_type;   /* S_IFMT bits */
-    uint64_t fs_magic;    /* statfs f_type; EXT4_SUPER_MAGIC, ... */
-    uint32_t block_size;  /* bytes; the file system's */
-    uint32_t memory_align;  /* bytes; 0: no direct I/O here */
-    uint32_t offset_align;  /* bytes; 0: no direct I/O here */
-    uint32_t atomic_min;  /* bytes; 0: no RWF_ATOMIC */
+    uint64_t size;         /* bytes, now */
+    uint32_t file_type;    /* S_IFMT bits */
+    uint64_t fs_magic;     /* statfs f_type; EXT4_SUPER_MAGIC, ... */
+    uint32_t block_size;   /* bytes; the file system's */
+    uint32_t memory_align; /* bytes; 0: no direct I/O here */
+    uint32_t offset_align; /* bytes; 0: no direct I/O here */
+    uint32_t atomic_min;   /* bytes; 0: no RWF_ATOMIC */
     uint32_t atomic_max;
     bool dax, compressed, encrypted, verity;
-    bool no_checksum;     /* btrfs: nodatacow file */
-    bool reports_align;   /* the alignments are the kernel's own words */
+    bool no_checksum;   /* btrfs: nodatacow file */
+    bool reports_align; /* the alignments are the kernel's own words */
 };
 
 /* 0, or the error of fstat or fstatfs. What statx or the flags would have said and did not

@@ -56,9 +56,9 @@ extern struct dbio_sys_entry dbio__sys_table[DBIO_SYS_COUNT];
 long dbio__sys_real(enum dbio_sys_call call, const long arguments[6]);
 
 /* Flags of preadv2 and pwritev2 that headers before 6.x lack (uapi/linux/fs.h). */
-#define DBIO_RWF_DSYNC 0x00000002
-#define DBIO_RWF_NOWAIT 0x00000008
-#define DBIO_RWF_ATOMIC 0x00000040
+#define DBIO_RWF_DSYNC     0x00000002
+#define DBIO_RWF_NOWAIT    0x00000008
+#define DBIO_RWF_ATOMIC    0x00000040
 #define DBIO_RWF_DONTCACHE 0x00000080
 
 struct stat;
@@ -68,7 +68,7 @@ struct dbio_statx; /* os/facts.c */
 struct dbio_cachestat_range {
     uint64_t offset, length;
 };
-struct dbio_cachestat { /* uapi/linux/mman.h, 6.5 */
+struct dbio_cachestat {                                           /* uapi/linux/mman.h, 6.5 */
     uint64_t cached, dirty, writeback, evicted, recently_evicted; /* pages */
 };
 

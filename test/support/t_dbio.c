@@ -85,6 +85,17 @@ t_verify_new(const char *path, size_t length, uint64_t offset)
         t_file_verify(path, T_SEED, end, size - end);
 }
 
+void
+t_rig_unchanged(const struct t_rig *rig, uint64_t size)
+{
+    ck_assert_uint_eq(t_stat(rig->context, DBIO_STAT_READS), 0);
+    ck_assert_uint_eq(t_stat(rig->context, DBIO_STAT_WRITES), 0);
+    ck_assert_uint_eq(t_stat(rig->context, DBIO_STAT_EXCLUSIVE), 0);
+    ck_assert_uint_eq(t_stat(rig->context, DBIO_STAT_FILES), 1);
+    ck_assert_uint_eq(t_file_size(rig->path), size);
+    t_file_verify(rig->path, T_SEED, 0, size);
+}
+
 uint64_t
 t_stat(struct dbio_context *context, enum dbio_stat stat)
 {

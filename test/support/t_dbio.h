@@ -34,6 +34,10 @@ void t_read_old(struct dbio_file *file, size_t length, uint64_t offset);
 /* The file has the pattern of T_NEW in [offset, offset + length) and that of T_SEED elsewhere. */
 void t_verify_new(const char *path, size_t length, uint64_t offset);
 
+/* Fails the case unless nothing was asked of the kernel through the context, and the file is as
+ * it was made. */
+void t_rig_unchanged(const struct t_rig *rig, uint64_t size);
+
 /* One counter; the whole of dbio_why(). */
 uint64_t t_stat(struct dbio_context *context, enum dbio_stat stat);
 struct dbio_why t_why(struct dbio_file *file);
