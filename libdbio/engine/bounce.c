@@ -63,8 +63,11 @@ make_buffer(struct dbio_bounce_pool *pool)
     if (buffer != NULL)
         touch_pages(buffer);
     dbio__lock_acquire(&pool->lock);
-    if (buffer == NULL)
+    if (buffer == NULL) {
         pool->made--;
+        /* Who waits for this one to be returned must learn that there is none. */
+        (void)pthread_cond_broadcast(&pool->returned);
+    }
     return buffer;
 }
 

@@ -11,7 +11,7 @@ root=${1:-$(cd "$(dirname "$0")/../.." && pwd)}
 judge_unique() {
     local twice
     twice=$(printf '%s\n' "${files[@]}" | sed 's|.*/||' | sort | uniq -d |
-        grep -vxE 'CMakeLists\.txt|README\.md' || true)
+        grep -vxE 'CMakeLists\.txt|README\.md|run\.sh' || true)
     judge "base names are unique in the tree" "$twice"
     judge "names of sources are lower case" \
         "$(printf '%s\n' "${files[@]}" | grep -E '\.(c|h|sh)$' | grep -E '[A-Z ]' || true)"
