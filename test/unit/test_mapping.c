@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "engine/arbitration.h"
+#include "engine/residency.h"
 #include "t_cache.h"
 #include "t_dbio.h"
 #include "t_fault.h"
@@ -113,8 +114,8 @@ START_TEST(what_faults_have_cached_is_not_taken_for_empty_afterwards)
 
     begin(where->directory);
     for (int i = 0; i < 100; i++) /* nothing cached, and known */
-        t_read_old(rig.file, 4 * KIB, 0);
-    ck_assert_uint_ne(t_reasoned(rig.file, DBIO_REASON_KNOWN_EMPTY), 0);
+        (void)dbio__residency_look(rig.file, (struct dbio_range){0, 4 * KIB});
+    ck_assert_uint_ne(t_stat(rig.context, DBIO_STAT_LOOKS_SAVED), 0);
     map = map_all(rig.file, PROT_READ, MAP_SHARED);
     t_pattern_verify(map, 64 * KIB, T_SEED, 0);
     ck_assert_int_eq(dbio_unmap(rig.file, map, SIZE), 0);
