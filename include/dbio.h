@@ -25,6 +25,10 @@
  *     as it is mapped. A mapping made behind dbio's back is not seen.
  *   - sync_file_range, used for writes to cached ranges, is not durability. Only
  *     DBIO_DURABLE, dbio_fdatasync and dbio_fsync are.
+ *   - /proc must be mounted: the O_DIRECT descriptor is opened through it. Without, every file
+ *     goes buffered (reason no_descriptor) and borrowed descriptors are refused.
+ *   - A handle may take over a descriptor that an earlier handle of this process had to leave
+ *     open (see dbio_adopt(), Locks); permissions count as of when that was opened.
  *   - Network, FUSE and overlay file systems go buffered: their caches follow other
  *     rules.
  *

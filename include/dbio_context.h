@@ -45,7 +45,8 @@ DBIO_EXPORT DBIO_MUST_USE int dbio_context_create(const struct dbio_context_opti
 /**
  * dbio_context_destroy() - free a context.
  *
- * Effect:    buffers are freed and parked descriptors closed. On an error nothing changed.
+ * Effect:    buffers are freed, and parked descriptors closed where no POSIX lock of the process
+ *            depends on them any more. On an error nothing changed.
  * Threads:   no other thread may be using the context.
  * Blocks:    no.
  * Returns:   0.

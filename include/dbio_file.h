@@ -55,15 +55,13 @@ DBIO_BEGIN_DECLS
  * Blocks:    as open(2); a FIFO does not block, it is refused.
  * Returns:   0, and *file.
  * Errors:    as open(2), and
- *            -EINVAL      O_APPEND or O_PATH (use dbio_append()), O_DIRECT with mode
- *                         buffered, or a bad option value.
- *            -E2BIG       an option that this version does not know is set.
- *            -EISDIR      a directory.      -ESPIPE  a FIFO, socket or character device.
- *            -ENOTSUP     a block device or something else that is not a regular file.
- *            -EOPNOTSUPP  DBIO_STRICT_DIRECT and the file has no direct I/O; a file that
- *                         this call created stays, empty.
- *            -ENOMEM, -EMFILE, -ENFILE  memory or descriptors are used up.
- * Since:     0.1
+ *            -EINVAL      O_APPEND (use dbio_append()), O_PATH, O_RDONLY with O_TRUNC, O_DIRECT
+ * with mode buffered, or a bad option value. -E2BIG       an option that this version does not know
+ * is set. -EISDIR      a directory.      -ESPIPE  a FIFO, socket or character device. -ENOTSUP a
+ * block device or something else that is not a regular file. -EOPNOTSUPP  DBIO_STRICT_DIRECT and
+ * the file has no direct I/O, or its O_DIRECT descriptor could not be opened (DBIO_LOG=warn says
+ * why: no /proc, no descriptor left); a file that this call created stays, empty. -ENOMEM, -EMFILE,
+ * -ENFILE  memory or descriptors are used up. Since:     0.1
  */
 DBIO_EXPORT DBIO_MUST_USE int dbio_open(struct dbio_context *context, const char *path, int flags,
                                         mode_t permissions, const struct dbio_file_options *options,
@@ -138,7 +136,8 @@ DBIO_EXPORT DBIO_MUST_USE ssize_t dbio_preadv(struct dbio_file *file, const stru
  * Memory:    the caller's; must not change during the call; may be reused after return.
  * Blocks:    for the disk and for overlapping requests that conflict.
  * Returns:   bytes written; fewer than asked only if the device became full or failed
- *            after some bytes, or RLIMIT_FSIZE was met, or with DBIO_NOWAIT.
+ *            after some bytes, or RLIMIT_FSIZE was met (SIGXFSZ is raised, as by the
+ *            pwrite(2) that would come next), or with DBIO_NOWAIT.
  * Errors:    -ENOSPC, -EDQUOT, -EFBIG  as pwrite(2), from this call.
  *            -EAGAIN      DBIO_NOWAIT and it would have to wait.
  *            -EOPNOTSUPP  DBIO_ATOMIC and the file has no atomic writes.

@@ -152,7 +152,7 @@ enum dbio_stat {
     DBIO_STAT_READ_BYTES,
     DBIO_STAT_WRITES, /* calls that wrote */
     DBIO_STAT_WRITE_BYTES,
-    DBIO_STAT_BUFFERED, /* requests by route; the eight add up to READS + WRITES that
+    DBIO_STAT_BUFFERED, /* requests by route; the seven add up to READS + WRITES that
                            reached the kernel */
     DBIO_STAT_BUFFERED_FLUSH,
     DBIO_STAT_DIRECT,

@@ -303,7 +303,7 @@ prepare(void)
         return refuse(SQLITE_ERROR, "this SQLite is older than 3.31");
     if (sqlite3_vfs_find(dbio_vfs.zName))
         return refuse(SQLITE_MISUSE, "there is a VFS of this name already");
-    state.mode = wish ? vfs_text_mode(wish) : DBIO_MODE_AUTO;
+    state.mode = wish && *wish ? vfs_text_mode(wish) : DBIO_MODE_AUTO;
     if (state.mode < 0)
         return refuse(SQLITE_ERROR, "DBIO_SQLITE_MODE is none of auto, direct, buffered, "
                                     "dontcache");

@@ -13,6 +13,24 @@
 #include "tpcc_run.h"
 #include "tpcc_util.h"
 
+static int
+carry_out(const struct tpcc_options *options)
+{
+    switch (options->command) {
+    case TPCC_PREPARE:
+        return tpcc_prepare(options);
+    case TPCC_RUN:
+        return tpcc_run(options);
+    case TPCC_CHECK:
+        return tpcc_check(options);
+    case TPCC_COMPARE:
+        return tpcc_compare(options);
+    case TPCC_REPORT:
+        return tpcc_report(options);
+    }
+    return TPCC_EXIT_USAGE;
+}
+
 int
 main(int count, char **arguments)
 {
@@ -23,17 +41,10 @@ main(int count, char **arguments)
     tpcc_catch_signals();
     if (options.json && strcmp(options.json, "-") == 0)
         tpcc_out_set(stderr);
-    switch (options.command) {
-    case TPCC_PREPARE:
-        return tpcc_prepare(&options);
-    case TPCC_RUN:
-        return tpcc_run(&options);
-    case TPCC_CHECK:
-        return tpcc_check(&options);
-    case TPCC_COMPARE:
-        return tpcc_compare(&options);
-    case TPCC_REPORT:
-        return tpcc_report(&options);
+    status = carry_out(&options);
+    if (fflush(tpcc_out()) != 0 || ferror(tpcc_out())) { /* a full disk, a closed standard output */
+        fprintf(stderr, "dbio-tpcc: cannot write the report\n");
+        return status > TPCC_EXIT_FAILED ? status : TPCC_EXIT_FAILED;
     }
-    return TPCC_EXIT_USAGE;
+    return status;
 }

@@ -28,10 +28,12 @@ dbio_open(struct dbio_context *context, const char *path, int flags, mode_t perm
           const struct dbio_file_options *options, struct dbio_file **file)
 {
     struct dbio_file_options settings;
+    struct dbio_file *opened;
     int error = dbio__check_context(context);
 
     if (error == 0 && (path == NULL || file == NULL || (flags & ~OPEN_FLAGS) != 0 ||
-                       (flags & O_ACCMODE) == O_ACCMODE))
+                       (flags & O_ACCMODE) == O_ACCMODE ||
+                       ((flags & O_TRUNC) != 0 && (flags & O_ACCMODE) == O_RDONLY)))
         error = -EINVAL;
     if (error == 0)
         error = dbio__file_settings(options, &settings);
@@ -39,15 +41,17 @@ dbio_open(struct dbio_context *context, const char *path, int flags, mode_t perm
         (settings.mode == DBIO_MODE_BUFFERED || settings.mode == DBIO_MODE_DONTCACHE))
         error = -EINVAL;
     if (error == 0)
-        error = dbio__file_open(context, path, flags, permissions, &settings, file);
-    if (error == 0 && (flags & O_TRUNC) != 0 && (*file)->writable) {
-        error = dbio__exclusive_truncate(*file, 0);
+        error = dbio__file_open(context, path, flags, permissions, &settings, &opened);
+    if (error == 0 && (flags & O_TRUNC) != 0 && opened->writable) {
+        error = dbio__exclusive_truncate(opened, 0);
         if (error != 0) {
-            int closed = dbio__file_close(*file);
+            int closed = dbio__file_close(opened);
 
             (void)closed; /* the first error is reported */
         }
     }
+    if (error == 0)
+        *file = opened;
     return error;
 }
 

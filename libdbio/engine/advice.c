@@ -21,7 +21,7 @@ pass_on(struct dbio_file *file, struct dbio_range range, int advice)
     uint64_t length = range.end == DBIO_RANGE_END ? 0 : range.end - range.begin;
     int error = dbio__sys_fadvise(file->descriptors->buffered, range.begin, length, advice);
 
-    return error == -EOPNOTSUPP || error == -ENOSYS ? 0 : error;
+    return error == -EOPNOTSUPP || error == -ENOSYS || error == -EPERM ? 0 : error;
 }
 
 int

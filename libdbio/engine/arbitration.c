@@ -25,8 +25,8 @@
 #define SLEEP_NS      500000000u
 #define FULL_SLEEP_NS 200000u
 
-static pthread_once_t table_once = PTHREAD_ONCE_INIT;
-static struct dbio_table *process_table;
+static pthread_mutex_t table_making = PTHREAD_MUTEX_INITIALIZER;
+static struct dbio_table *process_table; /* set before the first context is made, for good */
 static _Atomic uint32_t threads_seen;
 static _Thread_local uint32_t thread_number; /* 0: none yet */
 static _Thread_local uint32_t slot_hint;
@@ -40,21 +40,30 @@ forget_in_child(void)
         dbio__inflight_reset(process_table);
 }
 
-static void
+static struct dbio_table *
 make_table(void)
 {
-    process_table = dbio__mem_aligned(DBIO_CACHE_LINE, sizeof(*process_table));
-    if (process_table != NULL && pthread_atfork(NULL, NULL, forget_in_child) != 0) {
-        dbio__mem_free(process_table, sizeof(*process_table));
-        process_table = NULL;
+    struct dbio_table *table = dbio__mem_aligned(DBIO_CACHE_LINE, sizeof(*table));
+
+    if (table != NULL && pthread_atfork(NULL, NULL, forget_in_child) != 0) {
+        dbio__mem_free(table, sizeof(*table));
+        table = NULL;
     }
+    return table;
 }
 
 struct dbio_table *
 dbio__arbitration_table(void)
 {
-    (void)pthread_once(&table_once, make_table);
-    return process_table;
+    struct dbio_table *table;
+
+    /* Not pthread_once: without memory the next call shall try again. Requests do not come here. */
+    (void)pthread_mutex_lock(&table_making);
+    if (process_table == NULL)
+        process_table = make_table();
+    table = process_table;
+    (void)pthread_mutex_unlock(&table_making);
+    return table;
 }
 
 uint32_t

@@ -52,6 +52,7 @@ dbio__context_destroy(struct dbio_context *context)
     if (!dbio__pool_kill(&contexts, &context->pooled))
         return -EBADF;
     dbio__bounce_fini(&context->bounce);
+    dbio__inode_sweep();
     dbio__pool_give(&contexts, &context->pooled);
     return 0;
 }

@@ -29,6 +29,34 @@ dbio__durability_latch(struct dbio_file *file, int error)
              (unsigned long long)file->inode->identity.inode, dbio__err_name(error));
 }
 
+void
+dbio__durability_latch_write(struct dbio_file *file, int error)
+{
+    switch (-error) {
+    case EIO:       /* the block layer's words for it, which depend on the device: */
+    case ENODATA:   /* a bad medium */
+    case EREMOTEIO: /* a bad target */
+    case ETIMEDOUT:
+    case ENOLINK:
+    case EILSEQ: /* a checksum of the device's */
+    case EBADE:
+    case ESTALE:
+        dbio__durability_latch(file, error);
+        break;
+    default: /* the write itself was refused */
+        break;
+    }
+}
+
+/* Was the call wrong in itself, or not made at all? Anything else may be the only word there
+ * will ever be about lost pages, whatever its number: the kernel hands on what the device said. */
+static bool
+is_harmless(int error)
+{
+    return error == -EINVAL || error == -EBADF || error == -EROFS || error == -ENOSYS ||
+           error == -EPERM;
+}
+
 int
 dbio__durability_report(struct dbio_file *file, int error)
 {
@@ -52,8 +80,7 @@ dbio__durability_sync(struct dbio_file *file, bool data_only)
         error = data_only ? dbio__sys_fdatasync(fd) : dbio__sys_fsync(fd);
     while (error == -EINTR);
     dbio__context_count(file->context, DBIO_STAT_SYNCS, 1);
-    /* EROFS, EINVAL, EBADF: the call was wrong, nothing was lost. */
-    if (error == -EIO || error == -ENOSPC || error == -EDQUOT || error == -ESTALE)
+    if (error != 0 && !is_harmless(error))
         dbio__durability_latch(file, error);
     return dbio__durability_report(file, error);
 }

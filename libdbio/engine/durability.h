@@ -14,5 +14,8 @@ DBIO_CHECKED int dbio__durability_report(struct dbio_file *file, int error);
 
 /* A writeback or flush failed: every later sync of the inode says so. */
 void dbio__durability_latch(struct dbio_file *file, int error);
+/* A write that carried RWF_DSYNC failed. Latched if it may have been the flush in it, which tells
+ * of what earlier writes left in the cache, too. */
+void dbio__durability_latch_write(struct dbio_file *file, int error);
 
 #endif

@@ -59,9 +59,11 @@ dbio__exclusive_truncate(struct dbio_file *file, uint64_t size)
     do
         error = dbio__sys_ftruncate(file->descriptors->buffered, size);
     while (error == -EINTR);
-    /* The kernel zeroes the rest of the last page in the cache. */
+    /* The kernel zeroes the rest of the last page, the new one or the old, in the cache. */
     if (size > 0)
         dbio__known_mark(&file->inode->known, (struct dbio_range){size - 1, size});
+    if (old_size > 0)
+        dbio__known_mark(&file->inode->known, (struct dbio_range){old_size - 1, old_size});
     dbio__arbitration_end(&a);
     return error;
 }

@@ -56,7 +56,9 @@ find_inode(const struct dbio_identity *identity)
         struct dbio_inode *inode = DBIO_CONTAINER_OF(link, struct dbio_inode, link);
 
         if (inode->identity.inode == identity->inode &&
-            inode->identity.device == identity->device && inode->identity.birth == identity->birth)
+            inode->identity.device == identity->device &&
+            (inode->identity.birth == identity->birth || inode->identity.birth == 0 ||
+             identity->birth == 0)) /* 0: statx did not say, this time */
             return inode;
     }
     return NULL;
@@ -108,6 +110,17 @@ make_inode(const struct dbio_facts *facts)
     return inode;
 }
 
+/* Only parked descriptors or mappings were left of it. A reopened file starts without its latch,
+ * and is judged by what is true now. */
+static void
+start_anew(struct dbio_inode *inode, const struct dbio_facts *facts)
+{
+    inode->facts = *facts;
+    inode->ability = judge_ability(facts);
+    atomic_store(&inode->latched, 0);
+    atomic_store(&inode->unreported, false);
+}
+
 static void
 free_inode(struct dbio_inode *inode)
 {
@@ -128,11 +141,8 @@ dbio__inode_acquire(int fd, struct dbio_inode **found)
         return error;
     dbio__lock_acquire(&table_lock);
     inode = find_inode(&facts.identity);
-    if (inode != NULL && inode->references == 0) {
-        /* Only its parked descriptors were left: a reopened file starts without its latch. */
-        atomic_store(&inode->latched, 0);
-        atomic_store(&inode->unreported, false);
-    }
+    if (inode != NULL && inode->references == 0)
+        start_anew(inode, &facts);
     if (inode == NULL)
         inode = make_inode(&facts);
     if (inode != NULL)
@@ -289,13 +299,23 @@ dbio__inode_reuse(int fd, int access, struct dbio_inode **found)
         dbio__list_remove(&descriptors->link);
         atomic_fetch_sub_explicit(&parked_count, 1, memory_order_relaxed);
         if (inode->references++ == 0) {
-            atomic_store(&inode->latched, 0);
-            atomic_store(&inode->unreported, false);
+            /* Asked of `fd`, which may be O_PATH, some facts were not told. */
+            if (dbio__facts_gather(descriptors->buffered, &facts) != 0)
+                facts = inode->facts;
+            start_anew(inode, &facts);
         }
         *found = inode;
     }
     dbio__lock_release(&table_lock);
     return descriptors;
+}
+
+void
+dbio__inode_sweep(void)
+{
+    dbio__lock_acquire(&table_lock);
+    sweep_lingering();
+    dbio__lock_release(&table_lock);
 }
 
 bool

@@ -69,6 +69,8 @@ void dbio__inode_abandon(struct dbio_inode *inode, struct dbio_descriptors *desc
 /* Parked descriptors of the file behind `fd` (which may be O_PATH) with this access, and a
  * reference to its inode; NULL if there are none. */
 struct dbio_descriptors *dbio__inode_reuse(int fd, int access, struct dbio_inode **inode);
+/* Closes what is parked of files without handles, where no lock of the process depends on it. */
+void dbio__inode_sweep(void);
 bool dbio__inode_any_parked(void);
 uint64_t dbio__inode_parked(void);
 

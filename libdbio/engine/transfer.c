@@ -209,9 +209,12 @@ dbio__transfer_dontcache(struct dbio_transfer *t, int rwf)
 {
     int result = dbio__transfer_buffered(t, t->length, rwf | DBIO_RWF_DONTCACHE);
 
-    if (result != -EOPNOTSUPP && result != -EINVAL)
+    if (result != -EOPNOTSUPP && result != -EINVAL && result != -ENOSYS && result != -EPERM)
         return result;
-    /* Kernels before 6.14, and file systems without it, refuse the flag before any byte. */
+    if (t->nowait) /* it may be RWF_NOWAIT that is refused */
+        return -EAGAIN;
+    /* Kernels before 6.14, and file systems without it, refuse the flag before any byte; a
+     * seccomp filter refuses the call. */
     atomic_store_explicit(&t->file->inode->no_dontcache, true, memory_order_relaxed);
     return dbio__transfer_buffered(t, t->length, rwf);
 }
@@ -230,6 +233,14 @@ dbio__transfer_judge(struct dbio_transfer *t, ssize_t answer)
 }
 
 int
+dbio__transfer_short(const struct dbio_transfer *t)
+{
+    /* A failed fstat is a negative size: then the read ends here. */
+    return t->write || dbio__file_size(t->file) > (off_t)t->offset ? DBIO_TRANSFER_REST
+                                                                   : DBIO_TRANSFER_OVER;
+}
+
+int
 dbio__transfer_direct(struct dbio_transfer *t, size_t bytes, int rwf)
 {
     uint32_t unit = t->file->inode->facts.offset_align;
@@ -243,10 +254,8 @@ dbio__transfer_direct(struct dbio_transfer *t, size_t bytes, int rwf)
         dbio__context_count(t->file->context, DBIO_STAT_DIRECT_BYTES, (uint64_t)answer);
         if (answer == 0)
             return DBIO_TRANSFER_OVER;
-        /* Short inside a block: a read met the end of the file; a write must finish the block
-         * through the cache. */
         if (!dbio__is_aligned((uint64_t)answer, unit))
-            return t->write ? DBIO_TRANSFER_REST : DBIO_TRANSFER_OVER;
+            return dbio__transfer_short(t);
     }
     return DBIO_TRANSFER_OVER;
 }

@@ -56,6 +56,10 @@ DBIO_CHECKED int dbio__transfer_direct(struct dbio_transfer *transfer, size_t by
 /* The kernel's answer to one direct call: REST where it refuses such requests for good. */
 int dbio__transfer_judge(struct dbio_transfer *transfer, ssize_t answer);
 
+/* A direct call came back short inside a block. OVER: a read has met the end of the file. REST:
+ * what is left must go through the cache. */
+int dbio__transfer_short(const struct dbio_transfer *transfer);
+
 /* One call of the backend with one buffer; repeated on EINTR. */
 ssize_t dbio__transfer_call(struct dbio_transfer *transfer, int fd, const struct iovec *vector,
                             int count, uint64_t offset, int rwf);

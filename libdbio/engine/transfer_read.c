@@ -40,15 +40,19 @@ read_bounced(struct dbio_transfer *t)
             break;
         }
         dbio__context_count(t->file->context, DBIO_STAT_DIRECT_BYTES, (uint64_t)answer);
-        if ((size_t)answer <= skip)
-            break; /* the end of the file */
+        if ((size_t)answer <= skip) {
+            result = dbio__transfer_short(t);
+            break;
+        }
         usable = (size_t)answer - skip < t->length ? (size_t)answer - skip : t->length;
         target = t->cursor;
         dbio__vector_scatter(&target, (char *)buffer + skip, usable);
         dbio__transfer_moved(t, usable);
         dbio__context_count(t->file->context, DBIO_STAT_BOUNCE_BYTES, usable);
-        if (!dbio__is_aligned((uint64_t)answer, unit))
-            break; /* likewise */
+        if (!dbio__is_aligned((uint64_t)answer, unit) && t->length > 0) {
+            result = dbio__transfer_short(t);
+            break;
+        }
     }
     dbio__bounce_return(pool, buffer);
     return result;

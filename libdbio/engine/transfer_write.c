@@ -202,9 +202,8 @@ dbio__transfer_write(struct dbio_transfer *t)
         dbio__residency_recheck(t->file, pages);
     dbio__transfer_leave(t, &a);
 count:
-    /* A durable write that failed may have lost what earlier writes left in the cache. */
-    if (t->durable && result == -EIO)
-        dbio__durability_latch(t->file, result);
+    if (t->durable && result < 0)
+        dbio__durability_latch_write(t->file, result);
     count_write(t, &choice);
     return t->done > 0 || result >= 0 ? (ssize_t)t->done : result;
 }

@@ -18,8 +18,9 @@
 int
 dbio__writeback_range(struct dbio_file *file, struct dbio_range range)
 {
-    /* Length 0 means "to the end of the file" to the kernel too. */
-    uint64_t length = range.end == DBIO_RANGE_END ? 0 : range.end - range.begin;
+    /* Length 0 means "to the end of the file" to the kernel too, which refuses an end that is not
+     * a file offset: such as that of a last page, rounded up. */
+    uint64_t length = range.end > INT64_MAX ? 0 : range.end - range.begin;
     int error;
 
     do

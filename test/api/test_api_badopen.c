@@ -135,6 +135,7 @@ START_TEST(file_options_of_another_size_are_judged_as_openat2_does_it)
     ((unsigned char *)&options)[ours + 40] = 1;
     options.known.file.size = ours + 41;
     ck_assert_int_eq(try_open(rig.path, O_RDWR | O_TRUNC, &options.known.file), -E2BIG);
+    ck_assert_int_eq(try_open(rig.path, O_RDONLY | O_TRUNC, NULL), -EINVAL);
     options.known.file.size = ours + 40;
     ck_assert_int_eq(try_open(rig.path, O_RDWR, &options.known.file), 0);
     descriptors = t_descriptors();
@@ -221,10 +222,10 @@ bind_socket(const char *path)
 
 START_TEST(what_is_not_a_regular_file_is_refused_at_once_whatever_the_access)
 {
-    const char *fifo = strdup(t_path(t_scratch(), "fifo"));
-    const char *socket_path = strdup(t_path(t_scratch(), "socket"));
-    const char *block = strdup(t_path(t_scratch(), "block"));
-    const char *character = strdup(t_path(t_scratch(), "character"));
+    const char *fifo = t_path_kept(t_scratch(), "fifo");
+    const char *socket_path = t_path_kept(t_scratch(), "socket");
+    const char *block = t_path_kept(t_scratch(), "block");
+    const char *character = t_path_kept(t_scratch(), "character");
     const int access_modes[] = {O_RDONLY, O_WRONLY, O_RDWR};
 
     begin();
@@ -235,7 +236,7 @@ START_TEST(what_is_not_a_regular_file_is_refused_at_once_whatever_the_access)
         ck_assert_int_eq(try_open(fifo, access_modes[i], NULL), -ESPIPE);
         ck_assert_int_eq(try_open(socket_path, access_modes[i], NULL), -ESPIPE);
         ck_assert_int_eq(try_open("/dev/null", access_modes[i], NULL), -ESPIPE);
-        ck_assert_int_eq(try_open("/dev/zero", access_modes[i] | O_CREAT | O_TRUNC, NULL), -ESPIPE);
+        ck_assert_int_eq(try_open("/dev/zero", access_modes[i] | O_CREAT, NULL), -ESPIPE);
     }
     ck_assert_int_eq(try_open(t_scratch(), O_RDWR | O_CREAT, NULL), -EISDIR);
     /* Nodes of devices that there are not. */

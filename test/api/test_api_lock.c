@@ -49,7 +49,7 @@ locked_file(const char *directory, const char **path)
 {
     int fd;
 
-    *path = strdup(t_path(directory, "locked"));
+    *path = t_path_kept(directory, "locked");
     fd = t_file_make(*path, T_SEED, 1024 * KIB);
     set_lock(fd, F_SETLK, F_WRLCK);
     ck_assert(is_locked(*path));
@@ -318,7 +318,7 @@ START_TEST(a_lock_survives_an_open_that_finds_the_standard_streams_closed)
     int status;
     pid_t child;
 
-    path = strdup(t_path(where->directory, "locked"));
+    path = t_path_kept(where->directory, "locked");
     close(t_file_make(path, T_SEED, 1024 * KIB));
     child = fork();
     ck_assert_int_ge(child, 0);

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,7 +49,7 @@ t_close(struct dbio_context *context, struct dbio_file *file)
 struct t_rig
 t_rig(const char *directory, enum dbio_mode mode, uint64_t size)
 {
-    struct t_rig rig = {.path = strdup(t_path(directory, "file"))};
+    struct t_rig rig = {.path = t_path_kept(directory, "file")};
 
     close(t_file_make(rig.path, T_SEED, size));
     (void)t_cache_drop(rig.path);
@@ -126,14 +127,34 @@ t_reasoned(struct dbio_file *file, enum dbio_reason reason)
     return t_why(file).reasons[reason];
 }
 
+/* Reachable to the end, so that no leak is reported of what is kept on purpose. */
+static struct kept {
+    struct kept *next;
+    void *memory;
+} * kept;
+
 void *
 t_aligned(size_t length)
 {
-    void *memory = NULL;
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    struct kept *one = malloc(sizeof(*one));
 
-    ck_assert_int_eq(posix_memalign(&memory, ALIGNMENT, length > 0 ? length : 1), 0);
-    memset(memory, 0, length);
-    return memory;
+    ck_assert_ptr_nonnull(one);
+    ck_assert_int_eq(posix_memalign(&one->memory, ALIGNMENT, length > 0 ? length : 1), 0);
+    memset(one->memory, 0, length);
+    pthread_mutex_lock(&mutex);
+    one->next = kept;
+    kept = one;
+    pthread_mutex_unlock(&mutex);
+    return one->memory;
+}
+
+const char *
+t_path_kept(const char *directory, const char *name)
+{
+    const char *path = t_path(directory, name);
+
+    return strcpy(t_aligned(strlen(path) + 1), path);
 }
 
 void *

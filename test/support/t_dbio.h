@@ -45,8 +45,11 @@ struct dbio_why t_why(struct dbio_file *file);
 uint64_t t_routed(struct dbio_file *file, enum dbio_route route);
 uint64_t t_reasoned(struct dbio_file *file, enum dbio_reason reason);
 
-/* Zeroed memory, aligned to 64 KiB; t_unaligned: one byte past that. Never freed: a case is a
- * process. */
+/* As t_path(), good for ever. */
+const char *t_path_kept(const char *directory, const char *name);
+
+/* Zeroed memory, aligned to 64 KiB; t_unaligned: one byte past that. Kept until the end: a case
+ * is a process. Any thread. */
 void *t_aligned(size_t length);
 void *t_unaligned(size_t length);
 /* The same with the pattern of t_file.h. */

@@ -124,6 +124,31 @@ START_TEST(the_access_of_the_direct_descriptor_is_that_of_the_handle)
 }
 END_TEST
 
+START_TEST(a_file_opened_or_adopted_with_o_sync_or_o_dsync_is_written_durably)
+{
+    const int flags[] = {O_DSYNC, O_SYNC};
+    struct t_rig rig = t_rig(t_scratch(), DBIO_MODE_BUFFERED, 64 * KIB);
+    struct dbio_file *files[4];
+
+    for (int i = 0; i < 2; i++) {
+        int fd = open(rig.path, O_RDWR | O_CLOEXEC | flags[i]);
+
+        ck_assert_int_eq(
+            dbio_open(rig.context, rig.path, O_RDWR | flags[i], 0, NULL, &files[2 * i]), 0);
+        ck_assert_int_eq(dbio_adopt(rig.context, fd, 0, NULL, &files[2 * i + 1]), 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        t_fault_count();
+        t_write_new(files[i], 4 * KIB, 0);
+        ck_assert_uint_eq(t_fault_calls(DBIO_SYS_PWRITE), 0);
+        ck_assert_uint_eq(t_fault_calls(DBIO_SYS_PWRITEV2), 1); /* with RWF_DSYNC */
+        t_fault_disarm();
+        ck_assert_int_eq(dbio_close(files[i]), 0);
+    }
+    t_close(rig.context, rig.file);
+}
+END_TEST
+
 static long advice = -1;
 
 static long
@@ -237,6 +262,7 @@ t_suite(void)
     t_add_direct_test(cases, einval_on_the_direct_descriptor_is_the_last_word);
     t_add_direct_test(cases, an_atomic_write_without_a_direct_descriptor_is_refused);
     t_add_direct_test(cases, the_access_of_the_direct_descriptor_is_that_of_the_handle);
+    tcase_add_test(cases, a_file_opened_or_adopted_with_o_sync_or_o_dsync_is_written_durably);
     t_add_direct_test(cases, readahead_is_switched_off_in_direct_standing_and_as_asked_elsewhere);
     t_add_direct_test(cases, descriptors_that_are_used_again_get_the_advice_of_the_new_handle);
     t_add_direct_test(cases, the_advice_of_a_borrowed_descriptor_is_left_alone);
