@@ -33,8 +33,7 @@ hash_identity(const struct dbio_identity *identity)
 {
     uint64_t hash = identity->inode * 0x9e3779b97f4a7c15u ^ identity->device;
 
-    hash ^= identity->birth * 0xff51afd7ed558ccdu;
-    return hash ^ hash >> 29;
+    return hash ^ hash >> 29; /* without the birth: see find_inode */
 }
 
 static struct dbio_link *
@@ -58,7 +57,7 @@ find_inode(const struct dbio_identity *identity)
         if (inode->identity.inode == identity->inode &&
             inode->identity.device == identity->device &&
             (inode->identity.birth == identity->birth || inode->identity.birth == 0 ||
-             identity->birth == 0)) /* 0: statx did not say, this time */
+             identity->birth == 0)) /* 0: statx would not say, this time or that */
             return inode;
     }
     return NULL;

@@ -107,6 +107,25 @@ START_TEST(what_was_parked_is_closed_at_the_next_close_after_the_lock_has_gone)
 }
 END_TEST
 
+START_TEST(what_was_parked_is_closed_with_a_context_after_the_lock_has_gone)
+{
+    const struct t_filesystem *where = &t_filesystems()[_i];
+    const char *path;
+    int fd = locked_file(where->directory, &path), before = t_descriptors();
+    struct dbio_context *context = t_context();
+
+    ck_assert_int_eq(dbio_close(t_open(context, path, DBIO_MODE_DIRECT)), 0);
+    ck_assert_int_eq(dbio_context_destroy(context), 0);
+    ck_assert_int_gt(t_descriptors(), before); /* the lock is there */
+    ck_assert(is_locked(path));
+    context = t_context();
+    set_lock(fd, F_SETLK, F_UNLCK);
+    ck_assert_int_eq(dbio_context_destroy(context), 0);
+    ck_assert_int_eq(t_descriptors(), before);
+    close(fd);
+}
+END_TEST
+
 START_TEST(without_a_lock_nothing_is_parked)
 {
     const struct t_filesystem *where = &t_filesystems()[_i];
@@ -398,6 +417,7 @@ t_suite(void)
     t_add_filesystem_test(cases, a_lock_survives_the_opening_and_closing_of_handles);
     t_add_filesystem_test(cases,
                           what_was_parked_is_closed_at_the_next_close_after_the_lock_has_gone);
+    t_add_filesystem_test(cases, what_was_parked_is_closed_with_a_context_after_the_lock_has_gone);
     t_add_filesystem_test(cases, without_a_lock_nothing_is_parked);
     t_add_filesystem_test(cases, a_lock_survives_the_closing_of_one_of_two_handles);
     t_add_filesystem_test(cases, a_lock_taken_while_a_handle_is_open_survives_its_close);

@@ -174,6 +174,22 @@ START_TEST(a_durable_write_that_fails_is_latched_because_it_may_have_flushed_oth
 }
 END_TEST
 
+START_TEST(a_durable_write_that_is_refused_is_an_error_but_is_not_latched)
+{
+    struct t_rig rig = t_rig(t_scratch(), DBIO_MODE_BUFFERED, SIZE);
+    const int errors[] = {EFBIG, EPERM, EFAULT};
+
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+        t_fault_one(DBIO_SYS_PWRITEV2, 1, errors[i]);
+        ck_assert_int_eq(dbio_pwrite(rig.file, t_aligned(100), 100, 0, DBIO_DURABLE), -errors[i]);
+        t_fault_disarm();
+    }
+    ck_assert_int_eq(dbio_fdatasync(rig.file), 0);
+    ck_assert_uint_eq(t_stat(rig.context, DBIO_STAT_ERRORS_LATCHED), 0);
+    t_close(rig.context, rig.file);
+}
+END_TEST
+
 START_TEST(reads_and_writes_go_on_after_a_failed_flush)
 {
     T_DIRECT_OR_SKIP(where);
@@ -227,6 +243,7 @@ t_suite(void)
     tcase_add_test(cases, a_sync_that_was_wrong_in_itself_is_an_error_but_is_not_latched);
     t_add_direct_test(cases,
                       a_durable_write_that_fails_is_latched_because_it_may_have_flushed_others);
+    tcase_add_test(cases, a_durable_write_that_is_refused_is_an_error_but_is_not_latched);
     t_add_direct_test(cases, reads_and_writes_go_on_after_a_failed_flush);
     t_add_direct_test(cases, a_file_opened_again_on_parked_descriptors_has_forgotten_too);
     suite_add_tcase(suite, cases);

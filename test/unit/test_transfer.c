@@ -302,6 +302,19 @@ START_TEST(dontcache_that_is_refused_is_done_plainly_and_not_asked_for_again)
 }
 END_TEST
 
+START_TEST(a_refusal_of_nowait_is_not_taken_for_a_refusal_of_dontcache)
+{
+    const struct t_filesystem *where = &t_filesystems()[_i];
+    struct t_rig rig = t_rig(where->directory, DBIO_MODE_DONTCACHE, SIZE);
+
+    t_fault_all(DBIO_SYS_PREADV2, EOPNOTSUPP, NULL);
+    ck_assert_int_eq(dbio_pread(rig.file, t_aligned(8 * KIB), 8 * KIB, 0, DBIO_NOWAIT), -EAGAIN);
+    t_fault_disarm();
+    ck_assert(!atomic_load(&rig.file->inode->no_dontcache));
+    t_close(rig.context, rig.file);
+}
+END_TEST
+
 START_TEST(dontcache_leaves_nothing_in_the_cache_where_the_kernel_offers_it)
 {
     const struct t_filesystem *where = &t_filesystems()[_i];
@@ -361,6 +374,7 @@ t_suite(void)
     t_add_direct_test(cases, without_memory_for_a_bounce_buffer_the_request_goes_buffered);
     t_add_direct_test(cases, every_request_that_reached_the_kernel_is_counted_by_its_route);
     t_add_filesystem_test(cases, dontcache_that_is_refused_is_done_plainly_and_not_asked_for_again);
+    t_add_filesystem_test(cases, a_refusal_of_nowait_is_not_taken_for_a_refusal_of_dontcache);
     t_add_filesystem_test(cases, dontcache_leaves_nothing_in_the_cache_where_the_kernel_offers_it);
     t_add_filesystem_test(cases, the_dontcache_flag_on_a_buffered_file_is_for_that_request_alone);
     suite_add_tcase(suite, cases);

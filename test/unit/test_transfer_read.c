@@ -173,6 +173,41 @@ START_TEST(the_cached_tail_of_a_file_counts_as_cached_whole_although_the_range_g
 }
 END_TEST
 
+/* Reads all, and says that it stopped inside a block; the rest of the memory is spoilt. */
+static size_t stop_at;
+
+static long
+stop_inside_block(enum dbio_sys_call call, const long arguments[6])
+{
+    long result = dbio__sys_real(call, arguments);
+
+    if (result > 0 && stop_at > 0 && t_fault_on_direct(call, arguments)) {
+        memset((char *)arguments[1] + stop_at, 0x55, (size_t)result - stop_at);
+        result = (long)stop_at;
+        stop_at = 0;
+    }
+    return result;
+}
+
+START_TEST(a_direct_read_that_stops_inside_a_block_before_the_end_is_finished_buffered)
+{
+    T_DIRECT_OR_SKIP(where);
+    struct t_rig rig = t_rig(where->directory, DBIO_MODE_DIRECT, SIZE);
+    char *unaligned = t_unaligned(64 * KIB);
+
+    dbio__sys_table[DBIO_SYS_PREAD].call = stop_inside_block;
+    stop_at = 5000;
+    t_read_old(rig.file, 64 * KIB, 16 * KIB);
+    (void)t_cache_drop(rig.path);
+    stop_at = 5000;
+    ck_assert_int_eq(dbio_pread(rig.file, unaligned, 64 * KIB, 16 * KIB, 0), 64 * KIB);
+    t_pattern_verify(unaligned, 64 * KIB, T_SEED, 16 * KIB);
+    ck_assert_uint_eq(t_stat(rig.context, DBIO_STAT_RETRIED_BUFFERED), 2);
+    ck_assert_uint_eq(t_stat(rig.context, DBIO_STAT_DEMOTIONS), 0);
+    t_close(rig.context, rig.file);
+}
+END_TEST
+
 START_TEST(a_thousand_aligned_buffers_are_read_directly_in_windows)
 {
     T_DIRECT_OR_SKIP(where);
@@ -250,6 +285,8 @@ t_suite(void)
     t_add_filesystem_test(cases, a_read_ends_at_the_end_of_the_file_whichever_way_it_goes);
     t_add_direct_test(cases,
                       the_cached_tail_of_a_file_counts_as_cached_whole_although_the_range_goes_on);
+    t_add_direct_test(cases,
+                      a_direct_read_that_stops_inside_a_block_before_the_end_is_finished_buffered);
     t_add_direct_test(cases, a_thousand_aligned_buffers_are_read_directly_in_windows);
     t_add_direct_test(cases, buffers_of_odd_lengths_are_filled_through_a_bounce_buffer);
     t_add_filesystem_test(cases, a_read_that_may_not_wait_finds_nothing_cached_and_says_so);
