@@ -55,13 +55,16 @@ DBIO_BEGIN_DECLS
  * Blocks:    as open(2); a FIFO does not block, it is refused.
  * Returns:   0, and *file.
  * Errors:    as open(2), and
- *            -EINVAL      O_APPEND (use dbio_append()), O_PATH, O_RDONLY with O_TRUNC, O_DIRECT
- * with mode buffered, or a bad option value. -E2BIG       an option that this version does not know
- * is set. -EISDIR      a directory.      -ESPIPE  a FIFO, socket or character device. -ENOTSUP a
- * block device or something else that is not a regular file. -EOPNOTSUPP  DBIO_STRICT_DIRECT and
- * the file has no direct I/O, or its O_DIRECT descriptor could not be opened (DBIO_LOG=warn says
- * why: no /proc, no descriptor left); a file that this call created stays, empty. -ENOMEM, -EMFILE,
- * -ENFILE  memory or descriptors are used up. Since:     0.1
+ *            -EINVAL      O_APPEND (use dbio_append()), O_PATH, O_TRUNC with O_RDONLY, O_DIRECT with mode
+ *                         buffered, or a bad option value.
+ *            -E2BIG       an option that this version does not know is set.
+ *            -EISDIR      a directory.      -ESPIPE  a FIFO, socket or character device.
+ *            -ENOTSUP     a block device or something else that is not a regular file.
+ *            -EOPNOTSUPP  DBIO_STRICT_DIRECT and the file has no direct I/O, or its O_DIRECT
+ *                         descriptor could not be opened (DBIO_LOG=warn says why: no /proc, no
+ *                         descriptor left); a file that this call created stays, empty.
+ *            -ENOMEM, -EMFILE, -ENFILE  memory or descriptors are used up.
+ * Since:     0.1
  */
 DBIO_EXPORT DBIO_MUST_USE int dbio_open(struct dbio_context *context, const char *path, int flags,
                                         mode_t permissions, const struct dbio_file_options *options,
@@ -113,7 +116,9 @@ DBIO_EXPORT int dbio_close(struct dbio_file *file);
  * Blocks:    for the disk and for overlapping requests that conflict.
  * Returns:   bytes read; fewer than asked only at the end of the file, or after an error
  *            that followed some bytes, or with DBIO_NOWAIT.
- * Errors:    -EAGAIN  DBIO_NOWAIT and it would have to wait: call again, or without.
+ * Errors:    -EAGAIN  DBIO_NOWAIT and it would have to wait for another request, or the
+ *                     kernel would (RWF_NOWAIT; a direct transfer still takes as long as
+ *                     the device does): call again, or without.
  * Since:     0.1
  */
 DBIO_EXPORT DBIO_MUST_USE ssize_t dbio_pread(struct dbio_file *file, void *buffer, size_t length,
@@ -143,7 +148,7 @@ DBIO_EXPORT DBIO_MUST_USE ssize_t dbio_preadv(struct dbio_file *file, const stru
  *            -EOPNOTSUPP  DBIO_ATOMIC and the file has no atomic writes.
  *            -EINVAL      DBIO_ATOMIC and the length is not a power of two within the
  *                         file's limits, or offset or memory are not aligned to it; also
- *                         DBIO_DURABLE or DBIO_ATOMIC together with DBIO_NOWAIT, and
+ *                         DBIO_DURABLE, DBIO_DURABILITY_WRITE or DBIO_ATOMIC together with DBIO_NOWAIT, and
  *                         DBIO_ATOMIC with more than one buffer or with DBIO_DONTCACHE.
  * Since:     0.1
  */

@@ -65,7 +65,7 @@ prepare(struct dbio_file *file, const struct iovec *vector, int count, off_t off
         .nowait = (flags & DBIO_NOWAIT) != 0,
         .dontcache = (flags & DBIO_DONTCACHE) != 0,
     };
-    return 0;
+    return transfer->durable && transfer->nowait ? -EINVAL : 0;
 }
 
 ssize_t

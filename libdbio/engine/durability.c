@@ -29,25 +29,6 @@ dbio__durability_latch(struct dbio_file *file, int error)
              (unsigned long long)file->inode->identity.inode, dbio__err_name(error));
 }
 
-void
-dbio__durability_latch_write(struct dbio_file *file, int error)
-{
-    switch (-error) {
-    case EIO:       /* the block layer's words for it, which depend on the device: */
-    case ENODATA:   /* a bad medium */
-    case EREMOTEIO: /* a bad target */
-    case ETIMEDOUT:
-    case ENOLINK:
-    case EILSEQ: /* a checksum of the device's */
-    case EBADE:
-    case ESTALE:
-        dbio__durability_latch(file, error);
-        break;
-    default: /* the write itself was refused */
-        break;
-    }
-}
-
 /* Was the call wrong in itself, or not made at all? Anything else may be the only word there
  * will ever be about lost pages, whatever its number: the kernel hands on what the device said. */
 static bool
@@ -55,6 +36,32 @@ is_harmless(int error)
 {
     return error == -EINVAL || error == -EBADF || error == -EROFS || error == -ENOSYS ||
            error == -EPERM;
+}
+
+void
+dbio__durability_latch_flush(struct dbio_file *file, int error)
+{
+    if (error != 0 && !is_harmless(error))
+        dbio__durability_latch(file, error);
+}
+
+void
+dbio__durability_latch_write(struct dbio_file *file, int error)
+{
+    switch (-error) {
+    case EFBIG: /* the write itself was refused */
+    case EAGAIN:
+    case EOPNOTSUPP:
+    case EFAULT:
+    case EINTR:
+    case ETXTBSY:
+    case ENOSPC: /* told apart by engine/transfer_write.c */
+    case EDQUOT:
+        break;
+    default:
+        dbio__durability_latch_flush(file, error);
+        break;
+    }
 }
 
 int
@@ -80,7 +87,6 @@ dbio__durability_sync(struct dbio_file *file, bool data_only)
         error = data_only ? dbio__sys_fdatasync(fd) : dbio__sys_fsync(fd);
     while (error == -EINTR);
     dbio__context_count(file->context, DBIO_STAT_SYNCS, 1);
-    if (error != 0 && !is_harmless(error))
-        dbio__durability_latch(file, error);
+    dbio__durability_latch_flush(file, error);
     return dbio__durability_report(file, error);
 }

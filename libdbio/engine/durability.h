@@ -18,4 +18,7 @@ void dbio__durability_latch(struct dbio_file *file, int error);
  * of what earlier writes left in the cache, too. */
 void dbio__durability_latch_write(struct dbio_file *file, int error);
 
+/* A flush or writeback failed: latched unless the call was wrong in itself or not made. */
+void dbio__durability_latch_flush(struct dbio_file *file, int error);
+
 #endif

@@ -33,7 +33,13 @@ read_bounced(struct dbio_transfer *t)
         struct iovec whole = {buffer, end - begin < DBIO_BOUNCE_BYTES ? (size_t)(end - begin)
                                                                       : DBIO_BOUNCE_BYTES};
         struct dbio_cursor target;
-        ssize_t answer = dbio__transfer_call(t, dbio__file_direct(t->file), &whole, 1, begin, 0);
+        ssize_t answer;
+
+        if (end > INT64_MAX) { /* the last block that offsets reach: no direct call can have it */
+            result = DBIO_TRANSFER_REST;
+            break;
+        }
+        answer = dbio__transfer_call(t, dbio__file_direct(t->file), &whole, 1, begin, 0);
 
         if (answer < 0) {
             result = dbio__transfer_judge(t, answer);

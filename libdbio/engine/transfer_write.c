@@ -175,6 +175,21 @@ count_write(struct dbio_transfer *t, const struct dbio_choice *choice)
     dbio__stats_note(&t->file->inode->history, thread, choice->route, choice->reason);
 }
 
+/* A buffered write with RWF_DSYNC is a write and a flush in one, and the flush tells, once, of
+ * what earlier writes left in the cache. ENOSPC may come from either: if the same bytes can be
+ * written without the flush, it was the flush. */
+static void
+latch_hidden_flush(struct dbio_transfer *t, int error)
+{
+    struct dbio_transfer again = *t;
+
+    if (error != -ENOSPC && error != -EDQUOT)
+        return;
+    again.durable = false;
+    if (dbio__transfer_buffered(&again, 1, 0) == DBIO_TRANSFER_OVER)
+        dbio__durability_latch(t->file, error);
+}
+
 ssize_t
 dbio__transfer_write(struct dbio_transfer *t)
 {
@@ -198,6 +213,8 @@ dbio__transfer_write(struct dbio_transfer *t)
         result = write_flushed(t, t->length);
     }
     mark_cached(t, pages, &choice);
+    if (t->durable && choice.class != DBIO_CLASS_DIRECT_WRITE)
+        latch_hidden_flush(t, result);
     if (choice.class == DBIO_CLASS_DIRECT_WRITE)
         dbio__residency_recheck(t->file, pages);
     dbio__transfer_leave(t, &a);

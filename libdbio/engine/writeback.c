@@ -32,7 +32,6 @@ dbio__writeback_range(struct dbio_file *file, struct dbio_range range)
         do
             error = dbio__sys_fdatasync(file->descriptors->buffered);
         while (error == -EINTR);
-    if (error != 0)
-        dbio__durability_latch(file, error);
+    dbio__durability_latch_flush(file, error);
     return error;
 }
