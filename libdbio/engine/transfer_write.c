@@ -186,7 +186,8 @@ latch_hidden_flush(struct dbio_transfer *t, int error)
     if (error != -ENOSPC && error != -EDQUOT)
         return;
     again.durable = false;
-    if (dbio__transfer_buffered(&again, 1, 0) == DBIO_TRANSFER_OVER)
+    /* All of them: a part would leave a sector that is neither old nor new. */
+    if (dbio__transfer_buffered(&again, again.length, 0) == DBIO_TRANSFER_OVER && again.length == 0)
         dbio__durability_latch(t->file, error);
 }
 

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "engine/transfer.h"
@@ -173,6 +174,27 @@ START_TEST(the_cached_tail_of_a_file_counts_as_cached_whole_although_the_range_g
 }
 END_TEST
 
+START_TEST(a_file_system_that_reads_through_the_cache_into_untouched_memory_is_found_out)
+{
+    T_DIRECT_OR_SKIP(where);
+    struct t_rig rig = t_rig(where->directory, DBIO_MODE_DIRECT, 4 * SIZE);
+
+    for (uint64_t i = 0; i < 4; i++) {
+        /* btrfs does it (6.18): page faults are off while it holds its locks. */
+        void *memory =
+            mmap(NULL, 64 * KIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+        ck_assert_int_eq(dbio_pread(rig.file, memory, 64 * KIB, (off_t)(i * SIZE), 0), 64 * KIB);
+        t_pattern_verify(memory, 64 * KIB, T_SEED, i * SIZE);
+    }
+    if (t_cache_pages(rig.path, 0, 4 * SIZE) != 0)
+        ck_assert_uint_eq(t_why(rig.file).standing_reason, DBIO_REASON_SILENT_FALLBACK);
+    else
+        ck_assert_uint_eq(t_routed(rig.file, DBIO_ROUTE_DIRECT), 4);
+    t_close(rig.context, rig.file);
+}
+END_TEST
+
 /* Reads all, and says that it stopped inside a block; the rest of the memory is spoilt. */
 static size_t stop_at;
 
@@ -285,6 +307,8 @@ t_suite(void)
     t_add_filesystem_test(cases, a_read_ends_at_the_end_of_the_file_whichever_way_it_goes);
     t_add_direct_test(cases,
                       the_cached_tail_of_a_file_counts_as_cached_whole_although_the_range_goes_on);
+    t_add_direct_test(
+        cases, a_file_system_that_reads_through_the_cache_into_untouched_memory_is_found_out);
     t_add_direct_test(cases,
                       a_direct_read_that_stops_inside_a_block_before_the_end_is_finished_buffered);
     t_add_direct_test(cases, a_thousand_aligned_buffers_are_read_directly_in_windows);
