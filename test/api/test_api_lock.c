@@ -178,6 +178,31 @@ START_TEST(a_lock_taken_while_a_handle_is_open_survives_its_close)
 }
 END_TEST
 
+START_TEST(parked_descriptors_serve_only_handles_of_their_own_access)
+{
+    const struct t_filesystem *where = &t_filesystems()[_i];
+    static const int access[] = {O_RDONLY, O_WRONLY, O_RDWR};
+    const char *path;
+    int fd = locked_file(where->directory, &path);
+    struct dbio_context *context = t_context();
+    char *memory = t_aligned(4096);
+
+    for (int i = 0; i < 9; i++) { /* each finds those of all the others */
+        struct dbio_file *file;
+        int mode = access[i % 3];
+
+        ck_assert_int_eq(dbio_open(context, path, mode, 0, NULL, &file), 0);
+        ck_assert_int_eq(dbio_pread(file, memory, 4096, 0, 0), mode == O_WRONLY ? -EBADF : 4096);
+        ck_assert_int_eq(dbio_pwrite(file, memory, 4096, 0, 0), mode == O_RDONLY ? -EBADF : 4096);
+        ck_assert_int_eq(dbio_close(file), 0);
+    }
+    ck_assert_uint_eq(t_stat(context, DBIO_STAT_PARKED), 3);
+    ck_assert(is_locked(path));
+    close(fd);
+    ck_assert_int_eq(dbio_context_destroy(context), 0);
+}
+END_TEST
+
 START_TEST(a_lock_on_a_borrowed_descriptor_survives)
 {
     const struct t_filesystem *where = &t_filesystems()[_i];
@@ -421,6 +446,7 @@ t_suite(void)
     t_add_filesystem_test(cases, without_a_lock_nothing_is_parked);
     t_add_filesystem_test(cases, a_lock_survives_the_closing_of_one_of_two_handles);
     t_add_filesystem_test(cases, a_lock_taken_while_a_handle_is_open_survives_its_close);
+    t_add_filesystem_test(cases, parked_descriptors_serve_only_handles_of_their_own_access);
     t_add_filesystem_test(cases, a_lock_on_a_borrowed_descriptor_survives);
     t_add_filesystem_test(
         cases, an_adopted_descriptor_is_closed_with_its_handle_and_its_locks_go_as_with_close);

@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "t_cache.h"
 #include "t_dbio.h"
 #include "t_model.h"
 
@@ -244,7 +245,7 @@ do_other(struct run *run)
     size_t handle = (size_t)t_random_below(HANDLES);
     uint64_t offset = any_number(FILE_MOST), length = any_number(LENGTH_MOST);
 
-    switch (t_random_below(4)) {
+    switch (t_random_below(6)) {
     case 0:
         note(run, "sync", 0, 0);
         ck_assert_int_eq(dbio_fdatasync(any_file(run)), 0);
@@ -255,7 +256,12 @@ do_other(struct run *run)
         ck_assert_int_eq(
             dbio_advise(any_file(run), (off_t)offset, (off_t)length, advice[t_random_below(3)]), 0);
         break;
-    case 2:
+    case 2: /* what finds nothing cached goes direct */
+    case 3:
+        note(run, "drop the cache", 0, 0);
+        (void)t_cache_drop(run->path);
+        break;
+    case 4:
         note(run, "size", 0, 0);
         ck_assert_uint_eq((uint64_t)dbio_size(any_file(run)), run->model.size);
         break;
@@ -350,6 +356,7 @@ t_suite(void)
     TCase *cases = tcase_create("model");
 
     tcase_set_timeout(cases, 240);
+    (void)t_direct_filesystems(); /* marks btrfs' directory: files in it go direct */
     tcase_add_loop_test(cases, a_file_under_random_operations_is_what_an_array_would_be, 0,
                         t_filesystems_count());
     suite_add_tcase(suite, cases);

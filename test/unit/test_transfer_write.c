@@ -12,6 +12,7 @@
 #include "t_dbio.h"
 #include "t_fault.h"
 #include "t_file.h"
+#include "t_hold.h"
 
 #define KIB  ((size_t)1024)
 #define SIZE (1024 * KIB)
@@ -54,6 +55,50 @@ START_TEST(a_write_to_a_range_of_which_one_page_is_cached_goes_through_the_cache
     ck_assert_uint_eq(t_routed(rig.file, DBIO_ROUTE_BUFFERED_FLUSH), 1);
     ck_assert_uint_eq(t_reasoned(rig.file, DBIO_REASON_RANGE_CACHED), 1);
     t_verify_new(rig.path, 64 * KIB, 16 * KIB);
+    t_close(rig.context, rig.file);
+}
+END_TEST
+
+struct request {
+    struct dbio_file *file;
+    void *memory;
+};
+
+static long
+write_64k(void *argument)
+{
+    struct request *request = argument;
+
+    return dbio_pwrite(request->file, request->memory, 64 * KIB, 0, 0);
+}
+
+static long
+read_64k(void *argument)
+{
+    struct request *request = argument;
+
+    return dbio_pread(request->file, request->memory, 64 * KIB, 0, 0);
+}
+
+START_TEST(a_write_that_the_cache_has_made_a_buffered_one_holds_off_direct_reads)
+{
+    T_DIRECT_OR_SKIP(where);
+    struct t_rig rig = t_rig(where->directory, DBIO_MODE_DIRECT, SIZE);
+    struct request write = {rig.file, t_patterned(64 * KIB, T_NEW, 0)};
+    struct request read = {rig.file, t_aligned(64 * KIB)};
+    struct t_job writer, reader;
+
+    t_cache_warm(rig.path, 0, 1);
+    t_hold_arm(DBIO_SYS_PWRITE, false);
+    t_job_start(&writer, write_64k, &write);
+    t_hold_wait(); /* under its second announcement */
+    t_job_start(&reader, read_64k, &read);
+    t_await_outstanding(2);
+    t_job_assert_waits(&reader);
+    t_hold_release();
+    ck_assert_int_eq(t_job_join(&writer), 64 * KIB);
+    ck_assert_int_eq(t_job_join(&reader), 64 * KIB);
+    t_pattern_verify(read.memory, 64 * KIB, T_NEW, 0);
     t_close(rig.context, rig.file);
 }
 END_TEST
@@ -449,6 +494,7 @@ t_suite(void)
     t_add_direct_test(
         cases,
         a_write_to_a_range_of_which_one_page_is_cached_goes_through_the_cache_and_is_flushed);
+    t_add_direct_test(cases, a_write_that_the_cache_has_made_a_buffered_one_holds_off_direct_reads);
     t_add_direct_test(cases, a_small_unaligned_write_goes_through_the_cache_and_is_flushed);
     t_add_direct_test(cases,
                       a_large_unaligned_write_flushes_its_edges_and_goes_direct_in_the_middle);
