@@ -132,6 +132,10 @@ struct dbio_context_options {
                                      least 1 MiB */
     uint64_t large_request_bytes; /* mode auto: a request of this many bytes or more that is
                                      aligned and not cached goes direct; default 256 KiB */
+    const char *registry;         /* the file by which processes of this user see each other's
+                                     requests: an absolute path; "off" for this process alone;
+                                     NULL for the environment's DBIO_REGISTRY, by default
+                                     /dev/shm/dbio-UID. Read by the first context of a process */
 };
 
 /* What dbio_open() and dbio_adopt() take. */
@@ -180,8 +184,11 @@ enum dbio_stat {
     DBIO_STAT_PARKED,           /* gauge: descriptors kept open to keep POSIX locks alive */
     DBIO_STAT_FILES,            /* gauge: files open */
     DBIO_STAT_CROSS_PROCESS,    /* gauge: 1 if other processes' requests are tracked, else 0 */
+    DBIO_STAT_WAITS_LONG,       /* waits of more than a second: a slow device, a stopped process */
+    DBIO_STAT_RETIRED,          /* requests of processes that died, withdrawn for them */
+    DBIO_STAT_ORPHANS,          /* of these, writes: the bytes are old, new or a mixture */
 };
-#define DBIO_STAT_COUNT 31
+#define DBIO_STAT_COUNT 34
 
 struct dbio_stats {
     size_t size; /* set by the caller: sizeof(struct dbio_stats) */

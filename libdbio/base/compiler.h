@@ -8,6 +8,7 @@
 #define DBIO_UNLIKELY(condition)          __builtin_expect(!!(condition), 0)
 #define DBIO_CHECKED                      __attribute__((warn_unused_result))
 #define DBIO_PRINTF(format_at, values_at) __attribute__((format(printf, format_at, values_at)))
+#define DBIO_AT_UNLOAD                    __attribute__((destructor))
 #define DBIO_CACHE_LINE                   64
 
 /* The struct that holds `member`, from a pointer to that member. */

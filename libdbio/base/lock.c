@@ -118,3 +118,19 @@ dbio__lock_wait(struct dbio_lock *lock, pthread_cond_t *condition)
     (void)pthread_setcancelstate(state, &state);
     dbio_verify(result == 0);
 }
+
+void
+dbio__lock_before_fork(struct dbio_lock *lock)
+{
+    int result = pthread_mutex_lock(&lock->mutex);
+
+    dbio_verify(result == 0);
+}
+
+void
+dbio__lock_after_fork(struct dbio_lock *lock)
+{
+    int result = pthread_mutex_unlock(&lock->mutex);
+
+    dbio_verify(result == 0);
+}

@@ -14,6 +14,7 @@ enum dbio_lock_rank {
     DBIO_RANK_CONTEXT,      /* one context */
     DBIO_RANK_INODES,       /* the process's inode table */
     DBIO_RANK_INODE,        /* one inode: descriptors, mappings, latch */
+    DBIO_RANK_TABLE,        /* lists of the announcement table */
     DBIO_RANK_BOUNCE,       /* bounce pool */
     DBIO_RANK_MEMORY,       /* allocator */
 };
@@ -29,6 +30,11 @@ void dbio__lock_acquire(struct dbio_lock *lock);
 void dbio__lock_release(struct dbio_lock *lock);
 /* Waits on `condition`, giving the lock back meanwhile. */
 void dbio__lock_wait(struct dbio_lock *lock, pthread_cond_t *condition);
+
+/* fork(2) happens while nobody is inside: taken before it and given back after it, in the parent
+ * and in the child, by one thread that holds many locks; ranks are not checked. */
+void dbio__lock_before_fork(struct dbio_lock *lock);
+void dbio__lock_after_fork(struct dbio_lock *lock);
 
 /* A lock that needs no init call. */
 #define DBIO_LOCK_STATIC(rank_)            \

@@ -25,6 +25,10 @@ void dbio__mem_free(void *memory, size_t size);
 /* "jemalloc" or "slab". */
 const char *dbio__mem_name(void);
 
+/* fork(2) happens while nobody is inside; parent and child both call after_fork. */
+void dbio__mem_before_fork(void);
+void dbio__mem_after_fork(void);
+
 /* Tests: after `count` more successful allocations every one fails; -1 switches it off. */
 void dbio__mem_fail_after(long count);
 /* Tests: allocations not yet given back. */

@@ -71,3 +71,14 @@ dbio__mem_name(void)
 {
     return "jemalloc";
 }
+
+/* jemalloc has handlers of its own. */
+void
+dbio__mem_before_fork(void)
+{
+}
+
+void
+dbio__mem_after_fork(void)
+{
+}

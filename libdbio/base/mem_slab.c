@@ -216,3 +216,15 @@ dbio__mem_name(void)
 {
     return "slab";
 }
+
+void
+dbio__mem_before_fork(void)
+{
+    dbio__lock_before_fork(&slab_lock);
+}
+
+void
+dbio__mem_after_fork(void)
+{
+    dbio__lock_after_fork(&slab_lock);
+}

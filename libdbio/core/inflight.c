@@ -3,85 +3,76 @@
  *
  * Job:       announce, order and withdraw requests in the table of inflight.h.
  * Not its:   waiting, waking, system calls, time, memory.
- * Callers:   engine/arbitration.c; entries are taken and given under the inode table's lock.
+ * Callers:   engine/arbitration.c, recovery.c, outlook.c.
  * Lock:      none. The order of the atomics below is the lock; all are sequentially
  *            consistent unless a comment says why less is enough.
  * Invariant: two conflicting requests that overlap are never both between CLEAR and release.
  */
 #include "core/inflight.h"
 
-/* Phases in the low two bits of a slot's word. */
-#define PHASE_FREE      0u
-#define PHASE_CLAIMED   1u /* being filled by its owner; invisible to scans */
-#define PHASE_CHOOSING  2u /* announced, no ticket (yet); running if its owner passed by F */
-#define PHASE_TICKETED  3u
-#define PHASE_MASK      3u
-#define WORD_WAITED     4u
-#define WORD_GENERATION 8u
-
-/* Modes in the low three bits of an entry's mode word; the epoch counts changes above. */
-#define MODE_TICKETS 0u
-#define MODE_ONLY    1u /* | group << 1 */
-#define MODE_CLOSING 4u /* | group << 1 */
-#define MODE_MASK    7u
-#define MODE_EPOCH   8u
-
 /* Groups: requests of one group never conflict. Exclusive ones are in none. */
 #define GROUP_DIRECT   0u
 #define GROUP_BUFFERED 1u
 #define GROUP_NONE     2u
 
-static const uint8_t class_group[DBIO_CLASS_COUNT] = {
-    [DBIO_CLASS_DIRECT_READ] = GROUP_DIRECT,     [DBIO_CLASS_DIRECT_WRITE] = GROUP_DIRECT,
-    [DBIO_CLASS_BUFFERED_READ] = GROUP_BUFFERED, [DBIO_CLASS_BUFFERED_WRITE] = GROUP_BUFFERED,
+/* Eight rows: a class read from shared memory is three bits, and what is none is exclusive. */
+static const uint8_t class_group[8] = {
+    [DBIO_CLASS_DIRECT_READ] = GROUP_DIRECT,
+    [DBIO_CLASS_DIRECT_WRITE] = GROUP_DIRECT,
+    [DBIO_CLASS_BUFFERED_READ] = GROUP_BUFFERED,
+    [DBIO_CLASS_BUFFERED_WRITE] = GROUP_BUFFERED,
     [DBIO_CLASS_EXCLUSIVE] = GROUP_NONE,
+    [5] = GROUP_NONE,
+    [6] = GROUP_NONE,
+    [7] = GROUP_NONE,
 };
 
+#define NO_CLASS 0xe0u /* bits of what is no class */
+
 /* Bit b of row a: class a conflicts with class b. */
-static const uint8_t class_conflicts[DBIO_CLASS_COUNT] = {
-    [DBIO_CLASS_DIRECT_READ] = 1u << DBIO_CLASS_BUFFERED_WRITE | 1u << DBIO_CLASS_EXCLUSIVE,
+static const uint8_t class_conflicts[8] = {
+    [DBIO_CLASS_DIRECT_READ] =
+        1u << DBIO_CLASS_BUFFERED_WRITE | 1u << DBIO_CLASS_EXCLUSIVE | NO_CLASS,
     [DBIO_CLASS_DIRECT_WRITE] = 1u << DBIO_CLASS_BUFFERED_READ | 1u << DBIO_CLASS_BUFFERED_WRITE |
-                                1u << DBIO_CLASS_EXCLUSIVE,
-    [DBIO_CLASS_BUFFERED_READ] = 1u << DBIO_CLASS_DIRECT_WRITE | 1u << DBIO_CLASS_EXCLUSIVE,
-    [DBIO_CLASS_BUFFERED_WRITE] =
-        1u << DBIO_CLASS_DIRECT_READ | 1u << DBIO_CLASS_DIRECT_WRITE | 1u << DBIO_CLASS_EXCLUSIVE,
-    [DBIO_CLASS_EXCLUSIVE] = 0x1f,
+                                1u << DBIO_CLASS_EXCLUSIVE | NO_CLASS,
+    [DBIO_CLASS_BUFFERED_READ] =
+        1u << DBIO_CLASS_DIRECT_WRITE | 1u << DBIO_CLASS_EXCLUSIVE | NO_CLASS,
+    [DBIO_CLASS_BUFFERED_WRITE] = 1u << DBIO_CLASS_DIRECT_READ | 1u << DBIO_CLASS_DIRECT_WRITE |
+                                  1u << DBIO_CLASS_EXCLUSIVE | NO_CLASS,
+    [DBIO_CLASS_EXCLUSIVE] = 0xff,
+    [5] = 0xff,
+    [6] = 0xff,
+    [7] = 0xff,
 };
 
 bool
 dbio__inflight_conflicts(enum dbio_class a, enum dbio_class b)
 {
-    return (class_conflicts[a] >> b & 1u) != 0;
+    return (class_conflicts[a & 7u] >> (b & 7u) & 1u) != 0;
 }
 
 uint32_t
-dbio__inflight_entry_take(struct dbio_table *table, uint64_t hash)
+dbio__inflight_limit(const struct dbio_table *table)
 {
-    uint32_t home = (uint32_t)(hash % DBIO_INFLIGHT_ENTRIES), i, at = home;
+    uint32_t limit = atomic_load(&table->high_water);
 
-    for (i = 0; i < DBIO_INFLIGHT_ENTRIES; i++) {
-        at = (home + i) % DBIO_INFLIGHT_ENTRIES;
-        /* Relaxed: callers hold the inode table's lock. */
-        if (atomic_load_explicit(&table->entries[at].references, memory_order_relaxed) == 0)
-            break;
-    }
-    if (i == DBIO_INFLIGHT_ENTRIES)
-        at = home;
-    atomic_fetch_add_explicit(&table->entries[at].references, 1, memory_order_relaxed);
-    return at;
+    return limit < DBIO_TABLE_SLOTS ? limit : DBIO_TABLE_SLOTS;
 }
 
-void
-dbio__inflight_entry_give(struct dbio_table *table, uint32_t entry)
+_Atomic uint32_t *
+dbio__inflight_bed(struct dbio_table *table, uint32_t slot)
 {
-    uint32_t before =
-        atomic_fetch_sub_explicit(&table->entries[entry].references, 1, memory_order_relaxed);
+    uint32_t half = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 0 : 1;
 
-    dbio_verify(before > 0);
-    if (before == 1) { /* the next file starts with tickets, whatever this one had settled on */
-        uint64_t mode = atomic_load(&table->entries[entry].mode);
-        atomic_store(&table->entries[entry].mode, (mode & ~(uint64_t)MODE_MASK) + MODE_EPOCH);
-    }
+    return (_Atomic uint32_t *)(void *)&table->slots[slot].word + half;
+}
+
+/* The word of the slot once it is free: the next generation, no owner. */
+static uint64_t
+freed_word(uint64_t word)
+{
+    return (uint32_t)((word & ~(uint64_t)(DBIO_PHASE_MASK | DBIO_WORD_WAITED)) +
+                      DBIO_WORD_GENERATION);
 }
 
 /* Makes scans reach slot `at`. */
@@ -96,23 +87,25 @@ raise_high_water(struct dbio_table *table, uint32_t at)
         ;
 }
 
-/* A free slot at or after the hint, now CLAIMED by us; false if there is none. */
+/* A free slot at or after the hint, now CLAIMED by the announcer; false if there is none. The
+ * owner is in the word from the first instant: whoever finds it dead knows whose it was. */
 static bool
-claim_slot(struct dbio_table *table, uint32_t *hint)
+claim_slot(struct dbio_table *table, struct dbio_announcer *announcer, uint64_t *claimed)
 {
-    uint32_t start = *hint % DBIO_INFLIGHT_SLOTS, i;
+    uint32_t start = announcer->hint % DBIO_TABLE_SLOTS, i;
 
-    for (i = 0; i < DBIO_INFLIGHT_SLOTS; i++) {
-        uint32_t at = (start + i) % DBIO_INFLIGHT_SLOTS;
+    for (i = 0; i < DBIO_TABLE_SLOTS; i++) {
+        uint32_t at = (start + i) % DBIO_TABLE_SLOTS;
         struct dbio_slot *slot = &table->slots[at];
-        uint32_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
+        uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
 
-        if ((word & PHASE_MASK) != PHASE_FREE)
+        if (dbio__slot_phase(word) != DBIO_PHASE_FREE)
             continue;
+        *claimed = (uint32_t)word | DBIO_PHASE_CLAIMED | (uint64_t)announcer->owner << 32;
         /* Acquire pairs with R of the slot's last owner: its reads of the fields are over. */
-        if (atomic_compare_exchange_strong_explicit(&slot->word, &word, word | PHASE_CLAIMED,
+        if (atomic_compare_exchange_strong_explicit(&slot->word, &word, *claimed,
                                                     memory_order_acquire, memory_order_relaxed)) {
-            *hint = at;
+            announcer->hint = at;
             /* Acquire: whoever raised it did so before our A1; see raise_high_water. */
             if (DBIO_UNLIKELY(at >= atomic_load_explicit(&table->high_water, memory_order_acquire)))
                 raise_high_water(table, at);
@@ -129,16 +122,17 @@ enter_mode(struct dbio_entry *entry, uint32_t group)
     uint64_t mode = atomic_load(&entry->mode); /* A2; pairs with the CAS of T1 and C3 */
 
     for (;;) {
-        uint64_t kind = mode & MODE_MASK;
+        uint64_t kind = mode & DBIO_MODE_KIND_MASK;
 
-        if (kind == (MODE_ONLY | group << 1) && group != GROUP_NONE)
+        if (kind == (DBIO_MODE_KIND_ONLY | group << 1) && group != GROUP_NONE)
             return true;
         /* Closing to our own group admits us, but with a number: C3 may still be undone. */
-        if (kind == MODE_TICKETS || (kind == (MODE_CLOSING | group << 1) && group != GROUP_NONE))
+        if (kind == DBIO_MODE_KIND_TICKETS ||
+            (kind == (DBIO_MODE_KIND_CLOSING | group << 1) && group != GROUP_NONE))
             return false;
         /* T1: pairs with A2 of the other group and with the CAS of C3. */
         if (atomic_compare_exchange_weak(&entry->mode, &mode,
-                                         (mode & ~(uint64_t)MODE_MASK) + MODE_EPOCH))
+                                         (mode & ~(uint64_t)DBIO_MODE_KIND_MASK) + DBIO_MODE_EPOCH))
             return false;
     }
 }
@@ -151,34 +145,66 @@ draw_ticket(struct dbio_slot *slot, struct dbio_entry *entry, struct dbio_announ
     a->ticket = atomic_fetch_add(&entry->next_ticket, 1) + 1;
     /* Release by the RMW below; pairs with the scan's load of the word. */
     atomic_store_explicit(&slot->ticket, a->ticket, memory_order_relaxed);
-    a->wake = (atomic_fetch_or(&slot->word, PHASE_TICKETED) & WORD_WAITED) != 0;
+    a->wake = (atomic_fetch_or(&slot->word, DBIO_PHASE_TICKETED) & DBIO_WORD_WAITED) != 0;
+    a->word |= DBIO_PHASE_TICKETED;
 }
 
 enum dbio_verdict
 dbio__inflight_announce(struct dbio_table *table, uint32_t entry, enum dbio_class class,
-                        struct dbio_range range, uint32_t *hint, struct dbio_announcement *a)
+                        struct dbio_range range, uint64_t now_ns, struct dbio_announcer *announcer,
+                        struct dbio_announcement *a)
 {
     struct dbio_slot *slot;
-    uint32_t word;
+    uint64_t word;
 
-    dbio_assert(range.begin < range.end && entry < DBIO_INFLIGHT_ENTRIES);
-    if (!claim_slot(table, hint))
+    dbio_assert(range.begin < range.end && entry < DBIO_TABLE_ENTRIES);
+    if (!claim_slot(table, announcer, &word))
         return DBIO_FULL;
-    slot = &table->slots[*hint];
-    *a = (struct dbio_announcement){.range = range, .slot = *hint, .entry = entry, .class = class};
+    slot = &table->slots[announcer->hint];
+    word = (word & ~(uint64_t)DBIO_PHASE_MASK) | DBIO_PHASE_CHOOSING;
+    *a = (struct dbio_announcement){
+        .range = range, .word = word, .slot = announcer->hint, .entry = entry, .class = class};
 
     /* Relaxed: published by the exchange below, which pairs with the scan's load of the word. */
     atomic_store_explicit(&slot->shape, (uint32_t) class | entry << 3, memory_order_relaxed);
     atomic_store_explicit(&slot->begin, range.begin, memory_order_relaxed);
     atomic_store_explicit(&slot->end, range.end, memory_order_relaxed);
-    word = atomic_load_explicit(&slot->word, memory_order_relaxed);
+    atomic_store_explicit(&slot->since_ns, now_ns, memory_order_relaxed);
     /* A1, with the fence that must stand between A1 and A2; pairs with T1 + T3 of others. */
-    atomic_exchange(&slot->word, (word & ~PHASE_MASK) | PHASE_CHOOSING);
+    atomic_exchange(&slot->word, word);
 
     if (DBIO_LIKELY(enter_mode(&table->entries[entry], class_group[class])))
         return DBIO_CLEAR;
     draw_ticket(slot, &table->entries[entry], a);
     return DBIO_BLOCKED;
+}
+
+bool
+dbio__inflight_look(const struct dbio_slot *slot, struct dbio_sighting *sighting)
+{
+    for (;;) {
+        uint64_t word = atomic_load(&slot->word); /* T3; pairs with A1, T2, R */
+        uint32_t shape;
+
+        if (dbio__slot_phase(word) < DBIO_PHASE_CHOOSING)
+            return false;
+        shape = atomic_load_explicit(&slot->shape, memory_order_relaxed);
+        sighting->range.begin = atomic_load_explicit(&slot->begin, memory_order_relaxed);
+        sighting->range.end = atomic_load_explicit(&slot->end, memory_order_relaxed);
+        sighting->ticket = atomic_load_explicit(&slot->ticket, memory_order_relaxed);
+        sighting->since_ns = atomic_load_explicit(&slot->since_ns, memory_order_relaxed);
+        /* Were these the fields of that word? Acquire keeps the re-read after them. */
+        atomic_thread_fence(memory_order_acquire);
+        if ((atomic_load_explicit(&slot->word, memory_order_relaxed) | DBIO_WORD_WAITED) !=
+            (word | DBIO_WORD_WAITED))
+            continue;
+        if (dbio__slot_phase(word) != DBIO_PHASE_TICKETED)
+            sighting->ticket = 0;
+        sighting->word = word;
+        sighting->entry = shape >> 3;
+        sighting->class = (enum dbio_class)(shape & 7u);
+        return true;
+    }
 }
 
 /* What one slot means to a ticketed request. */
@@ -189,52 +215,36 @@ enum sight {
 };
 
 static enum sight
-inspect_slot(const struct dbio_slot *slot, const struct dbio_announcement *a, uint32_t *value)
+inspect_slot(const struct dbio_slot *slot, const struct dbio_announcement *a, uint64_t *word)
 {
-    for (;;) {
-        uint32_t word = atomic_load(&slot->word), shape; /* T3; pairs with A1, T2, R */
-        struct dbio_range range;
-        uint64_t ticket;
-        bool group_differs;
+    struct dbio_sighting seen;
+    bool group_differs;
 
-        if ((word & PHASE_MASK) < PHASE_CHOOSING)
-            return SIGHT_NOTHING;
-        shape = atomic_load_explicit(&slot->shape, memory_order_relaxed);
-        range.begin = atomic_load_explicit(&slot->begin, memory_order_relaxed);
-        range.end = atomic_load_explicit(&slot->end, memory_order_relaxed);
-        ticket = atomic_load_explicit(&slot->ticket, memory_order_relaxed);
-        /* Were these the fields of that word? Acquire keeps the re-read after them. */
-        atomic_thread_fence(memory_order_acquire);
-        if ((atomic_load_explicit(&slot->word, memory_order_relaxed) | WORD_WAITED) !=
-            (word | WORD_WAITED))
-            continue;
-        if (shape >> 3 != a->entry)
-            return SIGHT_NOTHING;
-        group_differs =
-            class_group[shape & 7u] != class_group[a->class] || class_group[a->class] == GROUP_NONE;
-        if (!dbio__inflight_conflicts(a->class, (enum dbio_class)(shape & 7u)) ||
-            !dbio__range_overlaps(range, a->range) ||
-            ((word & PHASE_MASK) == PHASE_TICKETED && ticket > a->ticket))
-            return group_differs ? SIGHT_OTHER_GROUP : SIGHT_NOTHING;
-        *value = word;
-        return SIGHT_IN_THE_WAY;
-    }
+    if (!dbio__inflight_look(slot, &seen) || seen.entry != a->entry)
+        return SIGHT_NOTHING;
+    group_differs =
+        class_group[seen.class] != class_group[a->class] || class_group[a->class] == GROUP_NONE;
+    if (!dbio__inflight_conflicts(a->class, seen.class) ||
+        !dbio__range_overlaps(seen.range, a->range) || seen.ticket > a->ticket)
+        return group_differs ? SIGHT_OTHER_GROUP : SIGHT_NOTHING;
+    *word = seen.word;
+    return SIGHT_IN_THE_WAY;
 }
 
 /* Is anyone but `group` announced on the entry? */
 static bool
 others_announced(struct dbio_table *table, uint32_t entry, uint32_t group)
 {
-    uint32_t limit = atomic_load(&table->high_water), i;
+    uint32_t limit = dbio__inflight_limit(table), i;
 
     for (i = 0; i < limit; i++) {
         struct dbio_slot *slot = &table->slots[i];
-        uint32_t word = atomic_load(&slot->word); /* C2; pairs with A1 */
+        uint64_t word = atomic_load(&slot->word); /* C2; pairs with A1 */
         uint32_t shape = atomic_load_explicit(&slot->shape, memory_order_relaxed);
 
         /* If the slot changes hands between the two loads, its old request is over and its new
          * one publishes after C1, so whatever is concluded here is right. */
-        if ((word & PHASE_MASK) >= PHASE_CHOOSING && shape >> 3 == entry &&
+        if (dbio__slot_phase(word) >= DBIO_PHASE_CHOOSING && shape >> 3 == entry &&
             class_group[shape & 7u] != group)
             return true;
     }
@@ -248,14 +258,15 @@ close_mode(struct dbio_table *table, uint32_t index, uint32_t group)
     struct dbio_entry *entry = &table->entries[index];
     uint64_t mode = atomic_load(&entry->mode), closing, next;
 
-    if ((mode & MODE_MASK) == (MODE_ONLY | group << 1))
+    if ((mode & DBIO_MODE_KIND_MASK) == (DBIO_MODE_KIND_ONLY | group << 1))
         return;
-    closing = (mode & ~(uint64_t)MODE_MASK) + MODE_EPOCH + (MODE_CLOSING | group << 1);
+    closing = (mode & ~(uint64_t)DBIO_MODE_KIND_MASK) + DBIO_MODE_EPOCH +
+              (DBIO_MODE_KIND_CLOSING | group << 1);
     if (!atomic_compare_exchange_strong(&entry->mode, &mode, closing)) /* C1 */
         return;
-    next = (closing & ~(uint64_t)MODE_MASK) + MODE_EPOCH;
+    next = (closing & ~(uint64_t)DBIO_MODE_KIND_MASK) + DBIO_MODE_EPOCH;
     if (!others_announced(table, index, group)) /* C2 */
-        next += MODE_ONLY | group << 1;
+        next += DBIO_MODE_KIND_ONLY | group << 1;
     /* C3: fails if T1 of another request, or another closer, changed the word (epoch). */
     (void)atomic_compare_exchange_strong(&entry->mode, &closing, next);
 }
@@ -281,14 +292,14 @@ note_quiet(struct dbio_table *table, const struct dbio_announcement *a)
 
 bool
 dbio__inflight_blocker(struct dbio_table *table, struct dbio_announcement *a,
-                       _Atomic uint32_t **word, uint32_t *value)
+                       struct dbio_blocker *blocker)
 {
-    uint32_t limit = atomic_load(&table->high_water);
+    uint32_t limit = dbio__inflight_limit(table);
 
     for (; a->scan < limit; a->scan++) {
         if (a->scan == a->slot)
             continue;
-        switch (inspect_slot(&table->slots[a->scan], a, value)) {
+        switch (inspect_slot(&table->slots[a->scan], a, &blocker->word)) {
         case SIGHT_NOTHING:
             break;
         case SIGHT_OTHER_GROUP:
@@ -296,7 +307,7 @@ dbio__inflight_blocker(struct dbio_table *table, struct dbio_announcement *a,
             break;
         case SIGHT_IN_THE_WAY:
             a->saw_other = true;
-            *word = &table->slots[a->scan].word;
+            blocker->slot = a->scan;
             return true;
         }
     }
@@ -305,53 +316,79 @@ dbio__inflight_blocker(struct dbio_table *table, struct dbio_announcement *a,
 }
 
 bool
-dbio__inflight_mark_waited(_Atomic uint32_t *word, uint32_t *value)
+dbio__inflight_mark_waited(struct dbio_table *table, struct dbio_blocker *blocker)
 {
-    uint32_t expected = *value;
+    uint64_t expected = blocker->word, waited = blocker->word | DBIO_WORD_WAITED;
 
-    if ((expected & WORD_WAITED) == 0 &&
-        !atomic_compare_exchange_strong(word, &expected, *value | WORD_WAITED) &&
-        expected != (*value | WORD_WAITED))
+    if (expected != waited &&
+        !atomic_compare_exchange_strong(&table->slots[blocker->slot].word, &expected, waited) &&
+        expected != waited)
         return false;
-    *value |= WORD_WAITED;
+    blocker->word = waited;
+    return true;
+}
+
+/* From `word`, with or without WAITED, to free. False: it was something else. */
+static bool
+free_slot(struct dbio_slot *slot, uint64_t word, bool *wake)
+{
+    uint64_t expected = word & ~(uint64_t)DBIO_WORD_WAITED;
+
+    *wake = false;
+    /* R and D3: release of all the request did; pairs with the scan's load and with claim_slot.
+     * A WAITED bit set at the last moment is not lost. */
+    while (!atomic_compare_exchange_strong(&slot->word, &expected, freed_word(word))) {
+        if (expected != (word | DBIO_WORD_WAITED))
+            return false;
+        *wake = true;
+    }
     return true;
 }
 
 bool
 dbio__inflight_release(struct dbio_table *table, const struct dbio_announcement *a)
 {
-    struct dbio_slot *slot = &table->slots[a->slot];
-    uint32_t before = atomic_load_explicit(&slot->word, memory_order_relaxed);
-    uint32_t after = (before & ~(PHASE_MASK | WORD_WAITED)) + WORD_GENERATION;
+    bool wake;
 
-    dbio_verify((before & PHASE_MASK) >= PHASE_CHOOSING);
-    /* R: release of all the request did; pairs with the scan's load and with claim_slot. An
-     * exchange, so that a WAITED bit set at the last moment is not lost. */
-    before = atomic_exchange(&slot->word, after);
-    return (before & WORD_WAITED) != 0;
+    /* Whoever freed it meanwhile took us for dead: what this request did is not protected. */
+    dbio_verify(free_slot(&table->slots[a->slot], a->word, &wake));
+    return wake;
 }
 
-void
-dbio__inflight_reset(struct dbio_table *table)
+bool
+dbio__inflight_retire(struct dbio_table *table, const struct dbio_blocker *blocker)
 {
-    uint32_t i;
+    bool wake;
 
-    for (i = 0; i < DBIO_INFLIGHT_SLOTS; i++)
-        atomic_store(&table->slots[i].word,
-                     (atomic_load(&table->slots[i].word) & ~(PHASE_MASK | WORD_WAITED)) +
-                         WORD_GENERATION);
-    for (i = 0; i < DBIO_INFLIGHT_ENTRIES; i++)
-        atomic_store(&table->entries[i].mode, MODE_TICKETS);
+    dbio_assert(dbio__slot_phase(blocker->word) >= DBIO_PHASE_CHOOSING);
+    return free_slot(&table->slots[blocker->slot], blocker->word, &wake);
+}
+
+uint64_t
+dbio__inflight_quiet_since(const struct dbio_table *table, uint32_t index)
+{
+    const struct dbio_entry *entry = &table->entries[index];
+    uint64_t mode;
+
+    /* Relaxed, and users may come and go between the loads: residency only chooses cost. */
+    if (atomic_load_explicit(&entry->users, memory_order_relaxed) == 1 &&
+        !dbio__table_is_common(index))
+        return (uint64_t)atomic_load_explicit(&entry->takes, memory_order_relaxed) << 1 | 1;
+    mode = atomic_load_explicit(&entry->mode, memory_order_relaxed);
+    if ((mode & DBIO_MODE_KIND_MASK) == (DBIO_MODE_KIND_ONLY | GROUP_DIRECT << 1))
+        return mode << 1;
+    return 0;
 }
 
 uint32_t
 dbio__inflight_outstanding(const struct dbio_table *table)
 {
-    uint32_t limit = atomic_load(&table->high_water), count = 0, i;
+    uint32_t limit = dbio__inflight_limit(table), count = 0, i;
 
     for (i = 0; i < limit; i++)
-        count += (atomic_load_explicit(&table->slots[i].word, memory_order_relaxed) & PHASE_MASK) >=
-                 PHASE_CHOOSING;
+        count +=
+            dbio__slot_phase(atomic_load_explicit(&table->slots[i].word, memory_order_relaxed)) >=
+            DBIO_PHASE_CHOOSING;
     return count;
 }
 
@@ -359,13 +396,13 @@ const char *
 dbio__inflight_mode_name(const struct dbio_table *table, uint32_t entry)
 {
     static const char *const names[8] = {
-        [MODE_TICKETS] = "tickets",
-        [MODE_ONLY | GROUP_DIRECT << 1] = "direct",
-        [MODE_ONLY | GROUP_BUFFERED << 1] = "buffered",
-        [MODE_CLOSING | GROUP_DIRECT << 1] = "closing",
-        [MODE_CLOSING | GROUP_BUFFERED << 1] = "closing",
+        [DBIO_MODE_KIND_TICKETS] = "tickets",
+        [DBIO_MODE_KIND_ONLY | GROUP_DIRECT << 1] = "direct",
+        [DBIO_MODE_KIND_ONLY | GROUP_BUFFERED << 1] = "buffered",
+        [DBIO_MODE_KIND_CLOSING | GROUP_DIRECT << 1] = "closing",
+        [DBIO_MODE_KIND_CLOSING | GROUP_BUFFERED << 1] = "closing",
     };
-    const char *name = names[atomic_load(&table->entries[entry].mode) & MODE_MASK];
+    const char *name = names[atomic_load(&table->entries[entry].mode) & DBIO_MODE_KIND_MASK];
 
     return name != NULL ? name : "?";
 }

@@ -1,10 +1,9 @@
 /*
  * inflight.h - outstanding I/O: the announcement table.
  *
- * The truth about what is in flight is an array of slots, one cache line per request:
- * which file, which pages, which class. The table holds no pointers and no addresses, only
- * indices, so it may lie in any memory. This room thinks; it neither waits nor wakes: it
- * says whom to wait for and whom to wake, and the engine does it.
+ * The truth about what is in flight is an array of slots (core/table.h), one cache line per
+ * request: whose, on which file, which pages, which class. This room thinks; it neither waits
+ * nor wakes: it says whom to wait for and whom to wake, and the engine does it.
  *
  * Conflicts: a direct write with any buffered request, a direct read with a buffered
  * write, an exclusive operation with everything. Nothing else conflicts.
@@ -21,6 +20,9 @@
  *   R release     free the slot, tell whether someone waits for it
  *   C1..C3        after a quiet time, back to one group: CLOSING, scan, compare-and-swap;
  *                 a request of the other group swaps CLOSING to TICKETS and so undoes it
+ *   D1..D4        the owner of a slot in the way is dead: proved by its lock (D1, the engine),
+ *                 its I/O drained from the kernel (D2, the engine), the slot retired (D3),
+ *                 sleepers woken (D4, the engine)
  * Why it is safe: of two conflicting requests, each publishes before it looks. If both ran
  * by F, both saw a mode that admits only their own group: impossible while both are
  * announced, because the later of them to switch would have had to pass C1..C3, and the
@@ -36,6 +38,7 @@
 
 #include "base/compiler.h"
 #include "base/range.h"
+#include "core/table.h"
 
 enum dbio_class {
     DBIO_CLASS_DIRECT_READ,
@@ -46,47 +49,31 @@ enum dbio_class {
 };
 #define DBIO_CLASS_COUNT 5
 
-#define DBIO_INFLIGHT_SLOTS   1024u /* requests outstanding in one table at most */
-#define DBIO_INFLIGHT_ENTRIES 1024u /* files with a mode word of their own; further files share */
-#define DBIO_INFLIGHT_QUIET   64u   /* requests of one group alone before tickets are given up */
+#define DBIO_INFLIGHT_QUIET 64u /* requests of one group alone before tickets are given up */
 
-struct dbio_slot {
-    _Atomic uint32_t word;  /* phase, WAITED bit, generation */
-    _Atomic uint32_t shape; /* class | entry << 3 */
-    _Atomic uint64_t begin, end;
-    _Atomic uint64_t ticket; /* valid in phase TICKETED */
-    uint8_t pad[DBIO_CACHE_LINE - 32];
-};
-_Static_assert(sizeof(struct dbio_slot) == DBIO_CACHE_LINE, "a slot is one cache line");
-
-struct dbio_entry {
-    _Atomic uint64_t mode; /* enum mode in the low bits, epoch above; alone on its line: read
-                              by every request, written only when the mode changes */
-    uint8_t pad_mode[DBIO_CACHE_LINE - 8];
-    _Atomic uint64_t next_ticket;
-    _Atomic uint32_t quiet;      /* group << 31 | requests without the other group */
-    _Atomic uint32_t references; /* files that use this entry */
-    uint8_t pad[DBIO_CACHE_LINE - 16];
-};
-_Static_assert(sizeof(struct dbio_entry) == 2 * DBIO_CACHE_LINE, "an entry is two lines");
-
-struct dbio_table {
-    _Atomic uint32_t high_water; /* slots below this have been used */
-    uint8_t pad[DBIO_CACHE_LINE - 4];
-    struct dbio_entry entries[DBIO_INFLIGHT_ENTRIES];
-    struct dbio_slot slots[DBIO_INFLIGHT_SLOTS];
+/* Who announces: one per thread. */
+struct dbio_announcer {
+    uint32_t owner; /* in the table */
+    uint32_t hint;  /* where the last free slot was found */
 };
 
 /* A request's place in the table, in the caller's memory. */
 struct dbio_announcement {
     struct dbio_range range; /* page-rounded */
     uint64_t ticket;         /* 0: ran by F */
+    uint64_t word;           /* the slot's, apart from WAITED */
     uint32_t slot;
     uint32_t entry;
     uint32_t scan; /* T3 has passed the slots below this */
     enum dbio_class class;
     bool saw_other; /* the scan met an announcement of the other group */
-    bool wake;      /* after BLOCKED: wake everyone who sleeps on dbio__inflight_word() */
+    bool wake;      /* after BLOCKED: wake everyone who sleeps on dbio__inflight_bed() */
+};
+
+/* A slot in the way of an announcement, as it was seen. */
+struct dbio_blocker {
+    uint64_t word;
+    uint32_t slot;
 };
 
 enum dbio_verdict {
@@ -98,44 +85,74 @@ enum dbio_verdict {
 /* Does a request of class `a` conflict with one of class `b` in the same pages? */
 bool dbio__inflight_conflicts(enum dbio_class a, enum dbio_class b);
 
-/* A mode word for a file: an unused entry near `hash`, else one that is shared with another
- * file (which costs needless waits, never safety). Callers exclude each other. */
-uint32_t dbio__inflight_entry_take(struct dbio_table *table, uint64_t hash);
-void dbio__inflight_entry_give(struct dbio_table *table, uint32_t entry);
-
-/* Announces. `hint` is where the calling thread found its last slot; keep one per thread.
- * Lock-free, no system call. */
+/* Announces on an entry of core/table.h. `now_ns` is for reports. Lock-free, no system call. */
 DBIO_CHECKED enum dbio_verdict dbio__inflight_announce(struct dbio_table *table, uint32_t entry,
                                                        enum dbio_class class,
-                                                       struct dbio_range range, uint32_t *hint,
+                                                       struct dbio_range range, uint64_t now_ns,
+                                                       struct dbio_announcer *announcer,
                                                        struct dbio_announcement *announcement);
 
-/* Continues T3. False: nobody is in the way, run. True: wait until *word differs from
- * *value, then ask again. Before sleeping call dbio__inflight_mark_waited. */
+/* Continues T3. False: nobody is in the way, run. True: wait until the slot's word differs from
+ * blocker->word, then ask again. Before sleeping call dbio__inflight_mark_waited. */
 DBIO_CHECKED bool dbio__inflight_blocker(struct dbio_table *table,
                                          struct dbio_announcement *announcement,
-                                         _Atomic uint32_t **word, uint32_t *value);
+                                         struct dbio_blocker *blocker);
 
-/* Asks the owner of `word` to wake us. True: sleep while *word == *value (now with the
- * WAITED bit). False: the word has changed already. */
-DBIO_CHECKED bool dbio__inflight_mark_waited(_Atomic uint32_t *word, uint32_t *value);
-
-/* The word of the announcement's own slot: what others sleep on. */
-static inline _Atomic uint32_t *
-dbio__inflight_word(struct dbio_table *table, const struct dbio_announcement *announcement)
+/* Has the blocker's word changed? Acquire: what its owner did before is seen. */
+static inline bool
+dbio__inflight_has_moved(const struct dbio_table *table, const struct dbio_blocker *blocker)
 {
-    return &table->slots[announcement->slot].word;
+    /* Pairs with T2 and R of the request in the way. */
+    return atomic_load_explicit(&table->slots[blocker->slot].word, memory_order_acquire) !=
+           blocker->word;
 }
 
-/* Withdraws. True: wake everyone who sleeps on dbio__inflight_word(). */
+/* Asks the blocker's owner to wake us. True: sleep on dbio__inflight_bed() while it equals the
+ * low half of blocker->word (now with the WAITED bit). False: the word has changed already. */
+DBIO_CHECKED bool dbio__inflight_mark_waited(struct dbio_table *table,
+                                             struct dbio_blocker *blocker);
+
+/* What is slept on: the low half of a slot's word. For futex(2) only: the futex is the only one
+ * that looks at half a word, and it compares, no more. */
+_Atomic uint32_t *dbio__inflight_bed(struct dbio_table *table, uint32_t slot);
+
+/* Withdraws. True: wake everyone who sleeps on dbio__inflight_bed(). */
 DBIO_CHECKED bool dbio__inflight_release(struct dbio_table *table,
                                          const struct dbio_announcement *announcement);
 
-/* A child of fork has no requests outstanding: frees every slot. Only one thread exists. */
-void dbio__inflight_reset(struct dbio_table *table);
+/* D3: withdraws what the blocker's dead owner had announced, after the drain barrier. False: it
+ * is not there any more. True: it was this call; wake everyone who sleeps on
+ * dbio__inflight_bed(). */
+DBIO_CHECKED bool dbio__inflight_retire(struct dbio_table *table,
+                                        const struct dbio_blocker *blocker);
+
+/* What a slot says, for recovery and reports. False: nothing is announced in it. */
+struct dbio_sighting {
+    uint64_t word;
+    struct dbio_range range;
+    uint64_t ticket; /* 0: none (yet) */
+    uint64_t since_ns;
+    uint32_t entry;
+    enum dbio_class class;
+};
+DBIO_CHECKED bool dbio__inflight_look(const struct dbio_slot *slot, struct dbio_sighting *sighting);
+
+/* Neither a write nor an exclusive operation. */
+static inline bool dbio__inflight_is_read(enum dbio_class class)
+{
+    return class == DBIO_CLASS_DIRECT_READ || class == DBIO_CLASS_BUFFERED_READ;
+}
+
+/* Slots below this may be in use. */
+uint32_t dbio__inflight_limit(const struct dbio_table *table);
 
 /* Announcements now; for statistics and tests. */
 uint32_t dbio__inflight_outstanding(const struct dbio_table *table);
+
+/* A number that changes before anyone but this process's own threads makes buffered requests on the
+ * entry; 0: someone may be making them now. What this process knows of the cache holds for as long
+ * as the number does. */
+uint64_t dbio__inflight_quiet_since(const struct dbio_table *table, uint32_t entry);
 
 /* The mode of an entry, for tests and reports: "direct", "buffered", "tickets", "closing". */
 const char *dbio__inflight_mode_name(const struct dbio_table *table, uint32_t entry);

@@ -103,6 +103,9 @@ static const char *const stat_names[DBIO_STAT_COUNT] = {
     [DBIO_STAT_PARKED] = "parked",
     [DBIO_STAT_FILES] = "files",
     [DBIO_STAT_CROSS_PROCESS] = "cross_process",
+    [DBIO_STAT_WAITS_LONG] = "waits_long",
+    [DBIO_STAT_RETIRED] = "retired",
+    [DBIO_STAT_ORPHANS] = "orphans",
 };
 
 const char *

@@ -15,7 +15,7 @@
 
 #define MIB (1024u * 1024u)
 
-_Static_assert(sizeof(struct dbio_context_options) == DBIO_CONTEXT_OPTIONS_MIN, "version 0.1");
+_Static_assert(sizeof(struct dbio_context_options) >= DBIO_CONTEXT_OPTIONS_MIN, "version 0.1");
 _Static_assert(sizeof(struct dbio_file_options) == DBIO_FILE_OPTIONS_MIN, "version 0.1");
 
 /* Copies what both sides know; what only the caller knows must be zero (as openat2(2)). */
@@ -26,7 +26,8 @@ copy_options(void *target, size_t target_size, const void *source, size_t source
     const unsigned char *bytes = source;
     size_t i;
 
-    if (source_size < smallest || source_size > 4096)
+    /* A size that no version had would cut a field in two. */
+    if ((source_size < target_size && source_size != smallest) || source_size > 4096)
         return -EINVAL;
     for (i = target_size; i < source_size; i++)
         if (bytes[i] != 0)
@@ -52,6 +53,9 @@ dbio__settings_context(const struct dbio_context_options *options,
         settings->bounce_bytes_max = 16 * MIB;
     if (settings->large_request_bytes == 0)
         settings->large_request_bytes = 256 * 1024;
+    if (settings->registry != NULL && settings->registry[0] != '/' &&
+        strcmp(settings->registry, "off") != 0)
+        return -EINVAL;
     if (settings->bounce_bytes_max < MIB || settings->bounce_bytes_max > 1024ull * 1024 * MIB)
         return -EINVAL;
     return 0;

@@ -37,10 +37,9 @@ dbio__advice_give(struct dbio_file *file, struct dbio_range range, int advice)
         return 0;
     /* Like a buffered read while pages are asked for, like a buffered write while dirty ones
      * are pushed out. */
-    error = dbio__arbitration_begin(file->inode->entry,
-                                    advice == POSIX_FADV_WILLNEED ? DBIO_CLASS_BUFFERED_READ
-                                                                  : DBIO_CLASS_BUFFERED_WRITE,
-                                    pages, false, &file->context->counters, &a);
+    error = dbio__file_announce(
+        file, advice == POSIX_FADV_WILLNEED ? DBIO_CLASS_BUFFERED_READ : DBIO_CLASS_BUFFERED_WRITE,
+        pages, false, &a);
     if (error != 0)
         return error;
     if (advice == POSIX_FADV_WILLNEED)

@@ -1,9 +1,9 @@
 /*
  * arbitration.c - waiting and waking around the announcement table.
  *
- * Job:       own the process's table; turn "blocked by this slot" into a futex wait; count
- *            and report waits.
- * Not its:   the protocol: core/inflight.c.
+ * Job:       turn "blocked by this slot" into a futex wait; notice blockers that do not move;
+ *            count and report waits.
+ * Not its:   the protocol: core/inflight.c; the dead: engine/recovery.c.
  * Callers:   engine/transfer.c, exclusive.c, mapping.c.
  * Lock:      none is held while waiting.
  * Invariant: a thread has at most one announcement, so waits cannot form a circle.
@@ -15,66 +15,96 @@
 #include <sched.h>
 
 #include "base/log.h"
-#include "base/mem.h"
+#include "engine/membership.h"
+#include "engine/recovery.h"
 #include "os/clock.h"
 #include "os/sys.h"
 
 /* Turns of spinning before sleep: about as long as a cached 4 KiB copy takes. */
 #define SPIN_TURNS 64
-/* A sleeper looks again after this long, so that a wait which lasts is seen in the log. */
-#define SLEEP_NS      500000000u
+/* A sleeper looks again after this long: is who is in the way still alive? Nobody whose owner has
+ * died is waited for much longer. */
+#define SLEEP_NS  10000000u
+#define REPORT_NS UINT64_C(1000000000)
+/* The table is full: look again, and now and then for places of the dead. */
 #define FULL_SLEEP_NS 200000u
+#define FULL_SLEEPS   500u
 
-static pthread_mutex_t table_making = PTHREAD_MUTEX_INITIALIZER;
-static struct dbio_table *process_table; /* set before the first context is made, for good */
+static pthread_key_t thread_end; /* its destructor withdraws what the thread has announced */
+static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER;
+static bool started;
 static _Atomic uint32_t threads_seen;
 static _Thread_local uint32_t thread_number; /* 0: none yet */
-static _Thread_local uint32_t slot_hint;
+static _Thread_local struct dbio_announcer announcer;
+static _Thread_local struct dbio_announcement outstanding; /* word 0: none */
 
-/* The child has one thread and no requests outstanding; what its parent had announced is the
- * parent's. */
 static void
-forget_in_child(void)
+withdraw(const struct dbio_announcement *a)
 {
-    if (process_table != NULL)
-        dbio__inflight_reset(process_table);
+    outstanding.word = 0;
+    if (dbio__inflight_release(dbio__membership.table, a))
+        (void)dbio__sys_futex_wake(dbio__inflight_bed(dbio__membership.table, a->slot),
+                                   dbio__membership.shared);
 }
 
-static struct dbio_table *
-make_table(void)
+/* pthread_exit in a signal handler, or asynchronous cancellation: no system call of the thread is
+ * under way any more. */
+static void
+end_thread(void *unused)
 {
-    struct dbio_table *table = dbio__mem_aligned(DBIO_CACHE_LINE, sizeof(*table));
+    (void)unused;
+    if (outstanding.word != 0)
+        withdraw(&outstanding);
+}
 
-    if (table != NULL && pthread_atfork(NULL, NULL, forget_in_child) != 0) {
-        dbio__mem_free(table, sizeof(*table));
-        table = NULL;
+/* A library that is unloaded must not leave a destructor behind. */
+static void DBIO_AT_UNLOAD
+forget_thread_end(void)
+{
+    if (started)
+        (void)pthread_key_delete(thread_end);
+}
+
+int
+dbio__arbitration_start(void)
+{
+    int error = 0;
+
+    /* Not pthread_once: what has failed may work the next time. */
+    (void)pthread_mutex_lock(&starting);
+    if (!started) {
+        error = -pthread_key_create(&thread_end, end_thread);
+        started = error == 0;
     }
-    return table;
+    (void)pthread_mutex_unlock(&starting);
+    return error == -EAGAIN ? -ENOMEM : error;
 }
 
-struct dbio_table *
-dbio__arbitration_table(void)
+static void
+number_thread(void)
 {
-    struct dbio_table *table;
-
-    /* Not pthread_once: without memory the next call shall try again. Requests do not come here. */
-    (void)pthread_mutex_lock(&table_making);
-    if (process_table == NULL)
-        process_table = make_table();
-    table = process_table;
-    (void)pthread_mutex_unlock(&table_making);
-    return table;
+    /* Relaxed: only distinct numbers are wanted. */
+    thread_number = atomic_fetch_add_explicit(&threads_seen, 1, memory_order_relaxed) + 1;
+    /* Low slots keep scans short; a place of one's own keeps the slot's line in this core. */
+    announcer.hint = dbio__membership.owner + thread_number - 1;
+    announcer.owner = dbio__membership.owner;
+    if (started)
+        (void)pthread_setspecific(thread_end, &announcer);
 }
 
 uint32_t
 dbio__arbitration_thread(void)
 {
-    if (DBIO_UNLIKELY(thread_number == 0)) {
-        /* Relaxed: only distinct numbers are wanted. */
-        thread_number = atomic_fetch_add_explicit(&threads_seen, 1, memory_order_relaxed) + 1;
-        slot_hint = thread_number - 1;
-    }
+    if (DBIO_UNLIKELY(thread_number == 0))
+        number_thread();
     return thread_number;
+}
+
+void
+dbio__arbitration_in_child(void)
+{
+    outstanding.word = 0;
+    thread_number = 0;
 }
 
 static void
@@ -87,23 +117,23 @@ relax(void)
 #endif
 }
 
-/* Waits until *word is no longer `value`, or a sleep has run out. */
-static void
-wait_for_change(_Atomic uint32_t *word, uint32_t value)
+/* Waits until the blocker's word changes. False: it has not, in a whole sleep. */
+static bool
+wait_for_change(struct dbio_blocker *blocker)
 {
-    int turn, result;
+    struct dbio_table *table = dbio__membership.table;
+    int turn;
 
     for (turn = 0; turn < SPIN_TURNS; turn++) {
-        /* Acquire pairs with T2 and R of the request in the way. */
-        if (atomic_load_explicit(word, memory_order_acquire) != value)
-            return;
+        if (dbio__inflight_has_moved(table, blocker))
+            return true;
         relax();
     }
-    if (!dbio__inflight_mark_waited(word, &value))
-        return;
-    /* Any answer is fine: changed, woken, a signal, or time to look again. */
-    result = dbio__sys_futex_wait(word, value, SLEEP_NS, 0);
-    (void)result;
+    if (!dbio__inflight_mark_waited(table, blocker))
+        return true;
+    /* Changed, woken or a signal: ask again. Who died between R and the wake does not wake. */
+    return dbio__sys_futex_wait(dbio__inflight_bed(table, blocker->slot), (uint32_t)blocker->word,
+                                SLEEP_NS, dbio__membership.shared) != -ETIMEDOUT;
 }
 
 static void
@@ -116,71 +146,98 @@ count_wait(struct dbio_counters *counters, uint64_t waited_ns)
     dbio__stats_raise(counters, thread, DBIO_STAT_WAIT_NS_MAX, waited_ns);
 }
 
+static void
+report_wait(const struct dbio_turn *turn, const struct dbio_blocker *blocker, uint64_t waited_ns)
+{
+    const struct dbio_table *table = dbio__membership.table;
+    uint32_t owner = dbio__slot_owner(blocker->word) % DBIO_TABLE_OWNERS;
+
+    dbio_log(DBIO_LOG_WARN,
+             "bytes %llu to %llu of entry %u: waiting %.1f s for an outstanding request of process "
+             "%d (%.31s): a slow device, or a stopped process (dbio top)",
+             (unsigned long long)turn->range.begin, (unsigned long long)turn->range.end,
+             turn->entry, (double)waited_ns / 1e9, (int)atomic_load(&table->owners[owner].pid),
+             table->owners[owner].program);
+}
+
 /* T3: until nobody is in the way. */
 static int
-wait_turn(struct dbio_announcement *a, bool nowait, struct dbio_counters *counters)
+wait_turn(const struct dbio_turn *turn, struct dbio_announcement *a)
 {
-    _Atomic uint32_t *word;
-    uint32_t value;
-    uint64_t start = 0, now = 0, reported = 0;
+    struct dbio_table *table = dbio__membership.table;
+    uint64_t start = 0, reported = 0;
+    struct dbio_blocker blocker;
+    bool suspicious = false;
 
     if (a->wake)
-        (void)dbio__sys_futex_wake(dbio__inflight_word(process_table, a), 0);
-    while (dbio__inflight_blocker(process_table, a, &word, &value)) {
-        if (nowait) {
-            dbio__arbitration_end(a);
+        (void)dbio__sys_futex_wake(dbio__inflight_bed(table, a->slot), dbio__membership.shared);
+    while (dbio__inflight_blocker(table, a, &blocker)) {
+        uint64_t now;
+
+        if (turn->nowait) {
+            withdraw(a);
             return -EAGAIN;
         }
         if (start == 0)
             start = reported = dbio__clock_ns();
-        wait_for_change(word, value);
+        if (!suspicious && wait_for_change(&blocker))
+            continue;
+        /* Where one has died others may have: they are asked about without another sleep. */
+        suspicious = dbio__recovery_try(turn, &blocker);
         now = dbio__clock_ns();
-        if (now - reported > 2 * (uint64_t)SLEEP_NS) {
-            dbio_log(DBIO_LOG_WARN,
-                     "waiting %.1f s for an outstanding request before bytes %llu to %llu: a slow "
-                     "device, or a stopped thread",
-                     (double)(now - start) / 1e9, (unsigned long long)a->range.begin,
-                     (unsigned long long)a->range.end);
+        if (now - reported >= REPORT_NS) {
+            if (reported == start)
+                dbio__stats_add(turn->counters, dbio__arbitration_thread(), DBIO_STAT_WAITS_LONG,
+                                1);
+            report_wait(turn, &blocker, now - start);
             reported = now;
         }
     }
     if (start != 0)
-        count_wait(counters, now - start);
+        count_wait(turn->counters, dbio__clock_ns() - start);
     return 0;
 }
 
-int
-dbio__arbitration_begin(uint32_t entry, enum dbio_class class, struct dbio_range range, bool nowait,
-                        struct dbio_counters *counters, struct dbio_announcement *a)
+/* Every slot is taken: someone who holds one never waits for us, so one comes free. */
+static void
+wait_for_slot(uint32_t sleeps)
 {
-    uint32_t thread = dbio__arbitration_thread();
+    _Atomic uint32_t never = 0;
+    int slept;
 
-    for (;;) {
+    if (sleeps % FULL_SLEEPS == FULL_SLEEPS - 1)
+        dbio__membership_bury_dead();
+    slept = dbio__sys_futex_wait(&never, 0, FULL_SLEEP_NS, 0);
+    (void)slept;
+}
+
+int
+dbio__arbitration_begin(const struct dbio_turn *turn, struct dbio_announcement *a)
+{
+    uint32_t thread = dbio__arbitration_thread(), sleeps;
+
+    for (sleeps = 0;; sleeps++) {
         enum dbio_verdict verdict =
-            dbio__inflight_announce(process_table, entry, class, range, &slot_hint, a);
+            dbio__inflight_announce(dbio__membership.table, turn->entry, turn->class, turn->range,
+                                    dbio__clock_coarse_ns(), &announcer, a);
 
-        if (DBIO_LIKELY(verdict == DBIO_CLEAR))
-            return 0;
-        if (verdict == DBIO_BLOCKED) {
-            dbio__stats_add(counters, thread, DBIO_STAT_TICKETS, 1);
-            return wait_turn(a, nowait, counters);
+        if (DBIO_LIKELY(verdict != DBIO_FULL)) {
+            outstanding.slot = a->slot;
+            outstanding.word = a->word;
+            if (DBIO_LIKELY(verdict == DBIO_CLEAR))
+                return 0;
+            dbio__stats_add(turn->counters, thread, DBIO_STAT_TICKETS, 1);
+            return wait_turn(turn, a);
         }
-        /* Every slot is taken: someone who holds one never waits for us, so one comes free. */
-        dbio__stats_add(counters, thread, DBIO_STAT_TABLE_FULL, 1);
-        if (nowait)
+        dbio__stats_add(turn->counters, thread, DBIO_STAT_TABLE_FULL, 1);
+        if (turn->nowait)
             return -EAGAIN;
-        {
-            _Atomic uint32_t never = 0;
-            int slept = dbio__sys_futex_wait(&never, 0, FULL_SLEEP_NS, 0);
-
-            (void)slept;
-        }
+        wait_for_slot(sleeps);
     }
 }
 
 void
 dbio__arbitration_end(const struct dbio_announcement *a)
 {
-    if (dbio__inflight_release(process_table, a))
-        (void)dbio__sys_futex_wake(dbio__inflight_word(process_table, a), 0);
+    withdraw(a);
 }

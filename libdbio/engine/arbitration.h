@@ -1,7 +1,8 @@
 /*
  * arbitration.h - announce a request, wait for its turn, withdraw it.
  *
- * One table serves the whole process, whatever the number of contexts.
+ * Among all processes that share the table (engine/membership.h), whatever the number of
+ * contexts.
  */
 #ifndef ENGINE_ARBITRATION_H
 #define ENGINE_ARBITRATION_H
@@ -13,19 +14,33 @@
 #include "core/inflight.h"
 #include "core/stats.h"
 
-/* The process's table, made on first use; NULL without memory. */
-struct dbio_table *dbio__arbitration_table(void);
+struct dbio_file;
+
+/* What shall be announced. */
+struct dbio_turn {
+    uint32_t entry;
+    enum dbio_class class;
+    struct dbio_range range;
+    bool nowait;
+    struct dbio_counters *counters;
+    struct dbio_file *file; /* of the entry; NULL in tests: then the dead are not drained */
+};
+
+/* Makes ready for requests. 0 or -ENOMEM. */
+DBIO_CHECKED int dbio__arbitration_start(void);
 
 /* A number that differs between threads as far as possible; for sharding. */
 uint32_t dbio__arbitration_thread(void);
 
 /* Announces and waits until no conflicting request is in the way. With `nowait`, -EAGAIN
  * instead of any wait, nothing announced. Else 0. Blocks without a bound of its own: for as
- * long as the requests before it take. */
-DBIO_CHECKED int dbio__arbitration_begin(uint32_t entry, enum dbio_class class,
-                                         struct dbio_range range, bool nowait,
-                                         struct dbio_counters *counters,
+ * long as the requests before it take. What a dead process left announced is withdrawn for it. A
+ * thread that ends before dbio__arbitration_end() withdraws by ending. */
+DBIO_CHECKED int dbio__arbitration_begin(const struct dbio_turn *turn,
                                          struct dbio_announcement *announcement);
 void dbio__arbitration_end(const struct dbio_announcement *announcement);
+
+/* In a child of fork: the thread that called it has nothing announced. */
+void dbio__arbitration_in_child(void);
 
 #endif

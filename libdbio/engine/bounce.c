@@ -103,3 +103,15 @@ dbio__bounce_return(struct dbio_bounce_pool *pool, void *buffer)
     (void)pthread_cond_signal(&pool->returned);
     dbio__lock_release(&pool->lock);
 }
+
+void
+dbio__bounce_in_child(struct dbio_bounce_pool *pool)
+{
+    void *buffer;
+
+    pool->made = 0;
+    for (buffer = pool->free; buffer != NULL; buffer = *(void **)buffer)
+        pool->made++;
+    /* Nobody waits here; in the parent somebody may. */
+    dbio_verify(pthread_cond_init(&pool->returned, NULL) == 0);
+}

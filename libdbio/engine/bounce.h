@@ -33,4 +33,7 @@ void dbio__bounce_fini(struct dbio_bounce_pool *pool);
 DBIO_CHECKED void *dbio__bounce_take(struct dbio_bounce_pool *pool);
 void dbio__bounce_return(struct dbio_bounce_pool *pool, void *buffer);
 
+/* In a child of fork, under the pool's lock: buffers that other threads had are lost with them. */
+void dbio__bounce_in_child(struct dbio_bounce_pool *pool);
+
 #endif

@@ -4,7 +4,7 @@
  * Job:       make, destroy, count.
  * Not its:   inodes: they belong to the process (engine/inode.c).
  * Callers:   api/api_context.c, api/api_stats.c; engine/ for counting.
- * Lock:      none of its own; the pool of contexts and the bounce pool have theirs.
+ * Lock:      `list_lock`, for the list of contexts; the pools have theirs.
  * Invariant: a context with open files is never destroyed.
  */
 #include "engine/context.h"
@@ -15,9 +15,15 @@
 #include "base/log.h"
 #include "core/settings.h"
 #include "engine/arbitration.h"
+#include "engine/fork.h"
 #include "engine/inode.h"
+#include "engine/membership.h"
 
 #define CONTEXT_MAGIC 0x6462696f63747874u /* "dbioctxt" */
+
+/* All contexts, for fork. Rank CONTEXT. */
+static struct dbio_lock list_lock = DBIO_LOCK_STATIC(DBIO_RANK_CONTEXT);
+static struct dbio_link list = {&list, &list};
 
 static struct dbio_pool contexts = DBIO_POOL_STATIC(struct dbio_context, CONTEXT_MAGIC);
 
@@ -32,14 +38,22 @@ dbio__context_create(const struct dbio_context_options *options, struct dbio_con
         return error;
 
     dbio__log_start();
-    if (dbio__arbitration_table() == NULL)
-        return -ENOMEM;
+    error = dbio__fork_start();
+    if (error == 0)
+        error = dbio__arbitration_start();
+    if (error == 0)
+        error = dbio__membership_join(settings.registry);
+    if (error != 0)
+        return error;
     made = dbio__pool_take(&contexts);
     if (made == NULL)
         return -ENOMEM;
     made->settings = settings;
     made->backend = &dbio__backend_sync;
     dbio__bounce_init(&made->bounce, settings.bounce_bytes_max);
+    dbio__lock_acquire(&list_lock);
+    dbio__list_append(&list, &made->link);
+    dbio__lock_release(&list_lock);
     *context = made;
     return 0;
 }
@@ -51,6 +65,9 @@ dbio__context_destroy(struct dbio_context *context)
         return -EBUSY;
     if (!dbio__pool_kill(&contexts, &context->pooled))
         return -EBADF;
+    dbio__lock_acquire(&list_lock);
+    dbio__list_remove(&context->link);
+    dbio__lock_release(&list_lock);
     dbio__bounce_fini(&context->bounce);
     dbio__inode_sweep();
     dbio__pool_give(&contexts, &context->pooled);
@@ -71,7 +88,9 @@ dbio__context_stat(const struct dbio_context *context, enum dbio_stat stat)
         return dbio__inode_parked();
     case DBIO_STAT_FILES:
         return atomic_load_explicit(&context->files, memory_order_relaxed);
-    default: /* DBIO_STAT_CROSS_PROCESS is never counted: tracking ends at the process */
+    case DBIO_STAT_CROSS_PROCESS:
+        return dbio__membership.shared;
+    default:
         return dbio__stats_sum(&context->counters, stat);
     }
 }
@@ -80,4 +99,31 @@ void
 dbio__context_count(struct dbio_context *context, enum dbio_stat stat, uint64_t value)
 {
     dbio__stats_add(&context->counters, dbio__arbitration_thread(), stat, value);
+}
+
+void
+dbio__context_before_fork(void)
+{
+    struct dbio_link *link;
+
+    dbio__lock_before_fork(&contexts.lock);
+    dbio__lock_before_fork(&list_lock);
+    for (link = list.next; link != &list; link = link->next)
+        dbio__lock_before_fork(&DBIO_CONTAINER_OF(link, struct dbio_context, link)->bounce.lock);
+}
+
+void
+dbio__context_after_fork(bool child)
+{
+    struct dbio_link *link;
+
+    for (link = list.next; link != &list; link = link->next) {
+        struct dbio_context *context = DBIO_CONTAINER_OF(link, struct dbio_context, link);
+
+        if (child)
+            dbio__bounce_in_child(&context->bounce);
+        dbio__lock_after_fork(&context->bounce.lock);
+    }
+    dbio__lock_after_fork(&list_lock);
+    dbio__lock_after_fork(&contexts.lock);
 }

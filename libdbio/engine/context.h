@@ -12,6 +12,7 @@
 
 struct dbio_context {
     struct dbio_pooled pooled;
+    struct dbio_link link; /* in the list of all */
     struct dbio_context_options settings;
     const struct dbio_backend *backend;
     _Atomic uint64_t files; /* open */
@@ -19,7 +20,7 @@ struct dbio_context {
     struct dbio_counters counters;
 };
 
-/* `options` as the caller gave them, NULL for none. 0, -EINVAL, -E2BIG or -ENOMEM. */
+/* `options` as the caller gave them, NULL for none. 0, -EINVAL, -E2BIG, -EBUSY or -ENOMEM. */
 DBIO_CHECKED int dbio__context_create(const struct dbio_context_options *options,
                                       struct dbio_context **context);
 /* 0, -EBUSY (files are open) or -EBADF (destroyed meanwhile). */
@@ -32,5 +33,9 @@ uint64_t dbio__context_stat(const struct dbio_context *context, enum dbio_stat s
 
 /* Adds to a counter in the calling thread's shard. */
 void dbio__context_count(struct dbio_context *context, enum dbio_stat stat, uint64_t value);
+
+/* fork(2): nobody is inside; see engine/fork.c. */
+void dbio__context_before_fork(void);
+void dbio__context_after_fork(bool child);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * durability.c - sync calls and the error latch.
  *
- * Job:       fdatasync and fsync; remember the first failure per inode.
+ * Job:       fdatasync and fsync; remember the first failure per inode, for every process.
  * Not its:   writing pages back without a promise: engine/writeback.c.
  * Callers:   api/api_file.c, engine/writeback.c, engine/transfer_write.c.
  * Lock:      none; the latch is one atomic word.
@@ -13,13 +13,24 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "engine/membership.h"
 #include "os/sys.h"
+
+static struct dbio_entry *
+entry_of(const struct dbio_file *file)
+{
+    return &dbio__membership.table->entries[file->inode->entry];
+}
 
 void
 dbio__durability_latch(struct dbio_file *file, int error)
 {
+    int32_t nobody = 0;
     int none = 0;
 
+    /* A common entry may be another file's. */
+    if (!dbio__table_is_common(file->inode->entry))
+        (void)atomic_compare_exchange_strong(&entry_of(file)->latched, &nobody, (int32_t)error);
     if (!atomic_compare_exchange_strong(&file->inode->latched, &none, error))
         return;
     atomic_store(&file->inode->unreported, true);
@@ -69,10 +80,11 @@ dbio__durability_report(struct dbio_file *file, int error)
 {
     int latched = atomic_load(&file->inode->latched);
 
-    if (latched == 0)
-        return error;
-    atomic_store(&file->inode->unreported, false);
-    return latched;
+    if (latched != 0)
+        atomic_store(&file->inode->unreported, false);
+    else /* another process was told by the kernel, which tells once */
+        latched = atomic_load(&entry_of(file)->latched);
+    return latched != 0 ? latched : error;
 }
 
 int

@@ -20,9 +20,8 @@ void
 dbio__exclusive_begin(struct dbio_file *file, struct dbio_range range, struct dbio_announcement *a)
 {
     dbio__context_count(file->context, DBIO_STAT_EXCLUSIVE, 1);
-    dbio_verify(dbio__arbitration_begin(file->inode->entry, DBIO_CLASS_EXCLUSIVE,
-                                        dbio__range_widen(range, file->inode->unit), false,
-                                        &file->context->counters, a) == 0);
+    dbio_verify(dbio__file_announce(file, DBIO_CLASS_EXCLUSIVE,
+                                    dbio__range_widen(range, file->inode->unit), false, a) == 0);
 }
 
 /* Takes everything from the smaller of `limit` and the file's size to infinity. The size may

@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,45 +20,12 @@
 #include "base/mem.h"
 #include "core/settings.h"
 #include "engine/arbitration.h"
+#include "os/open.h"
 #include "os/sys.h"
 
 #define FILE_MAGIC 0x6462696f66696c65u /* "dbiofile" */
 
 static struct dbio_pool files = DBIO_POOL_STATIC(struct dbio_file, FILE_MAGIC);
-
-/* Opens out of the way of the standard streams: a program that has closed its standard error
- * may still print to descriptor 2, and must not print into a database (as SQLite has it). Open
- * gives the lowest number that is free. Taking a higher one by duplication and closing the low
- * one would drop the program's POSIX locks on the file; descriptors made with O_PATH drop none, so
- * such ones fill the gaps meanwhile. */
-static int
-open_above_streams(const char *path, int flags, mode_t permissions)
-{
-    int plugs[STDERR_FILENO + 1], count = 0, low, fd;
-
-    for (low = 0; low <= STDERR_FILENO; low++)
-        if (dbio__sys_fcntl(low, F_GETFD, 0) == -EBADF)
-            plugs[count++] = dbio__sys_openat(AT_FDCWD, "/", O_PATH | O_CLOEXEC, 0);
-    fd = dbio__sys_openat(AT_FDCWD, path, flags | O_CLOEXEC | O_NOCTTY, permissions);
-    while (count > 0)
-        if (plugs[--count] >= 0)
-            (void)dbio__sys_close(plugs[count]);
-    if (fd < 0 || fd > STDERR_FILENO)
-        return fd;
-    (void)dbio__sys_close(fd); /* no number was left for a plug */
-    return -EMFILE;
-}
-
-/* Another description of what `fd` has open. Through procfs, because a path may by now name
- * something else, and because this works for unlinked files. */
-static int
-reopen(int fd, int flags)
-{
-    char link[40];
-
-    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-    return open_above_streams(link, flags, 0);
-}
 
 static int
 check_type(uint32_t type)
@@ -210,7 +176,7 @@ open_fresh(const char *path, int flags, mode_t permissions, struct dbio_descript
     if (descriptors == NULL)
         return -ENOMEM;
     /* O_NONBLOCK: a FIFO is refused, not waited for. It means nothing to a regular file. */
-    fd = open_above_streams(path, flags | O_NONBLOCK, permissions);
+    fd = dbio__open(path, flags | O_NONBLOCK, permissions);
     error = fd < 0 ? explain_no_device(path, flags, fd) : check_descriptor(fd);
     if (error == 0)
         error = dbio__inode_acquire(fd, inode);
@@ -266,7 +232,7 @@ share_descriptor(struct dbio_descriptors *descriptors, int fd, long flags, bool 
         descriptors->buffered = fd;
         return 0;
     }
-    descriptors->buffered = reopen(fd, descriptors->access | (int)(flags & O_NOATIME));
+    descriptors->buffered = dbio__open_again(fd, descriptors->access | (int)(flags & O_NOATIME));
     if (descriptors->buffered < 0)
         return descriptors->buffered;
     descriptors->reusable = borrow;
@@ -360,7 +326,7 @@ dbio__file_direct(struct dbio_file *file)
     dbio__lock_acquire(&file->inode->lock);
     fd = atomic_load(&descriptors->direct);
     if (fd < 0) {
-        fd = reopen(descriptors->buffered, descriptors->access | O_DIRECT);
+        fd = dbio__open_again(descriptors->buffered, descriptors->access | O_DIRECT);
         if (fd >= 0) {
             atomic_store_explicit(&descriptors->direct, fd, memory_order_release);
         } else {
@@ -379,9 +345,14 @@ dbio__file_direct(struct dbio_file *file)
 struct dbio_standing
 dbio__file_standing(const struct dbio_file *file)
 {
+    enum dbio_reason ability = dbio__inode_ability(file->inode);
+
+    if (DBIO_UNLIKELY(ability == DBIO_REASON_FILE_MAPPED)) {
+        dbio__inode_recheck_pins(file->inode);
+        ability = dbio__inode_ability(file->inode);
+    }
     return dbio__policy_standing((enum dbio_mode)file->options.mode,
-                                 (enum dbio_role)file->options.role,
-                                 dbio__inode_ability(file->inode));
+                                 (enum dbio_role)file->options.role, ability);
 }
 
 off_t
@@ -391,4 +362,30 @@ dbio__file_size(const struct dbio_file *file)
     int error = dbio__sys_fstat(file->descriptors->buffered, &status);
 
     return error != 0 ? error : status.st_size;
+}
+
+int
+dbio__file_announce(struct dbio_file *file, enum dbio_class class, struct dbio_range range,
+                    bool nowait, struct dbio_announcement *a)
+{
+    struct dbio_turn turn = {.entry = file->inode->entry,
+                             .class = class,
+                             .range = range,
+                             .nowait = nowait,
+                             .counters = &file->context->counters,
+                             .file = file};
+
+    return dbio__arbitration_begin(&turn, a);
+}
+
+void
+dbio__file_before_fork(void)
+{
+    dbio__lock_before_fork(&files.lock);
+}
+
+void
+dbio__file_after_fork(void)
+{
+    dbio__lock_after_fork(&files.lock);
 }

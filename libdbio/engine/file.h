@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include "core/inflight.h"
 #include "engine/context.h"
 #include "engine/inode.h"
 
@@ -41,5 +42,14 @@ struct dbio_standing dbio__file_standing(const struct dbio_file *file);
 
 /* The size now, or -errno. */
 off_t dbio__file_size(const struct dbio_file *file);
+
+/* Announces a request on the file and waits for its turn: dbio__arbitration_begin(). */
+DBIO_CHECKED int dbio__file_announce(struct dbio_file *file, enum dbio_class class,
+                                     struct dbio_range range, bool nowait,
+                                     struct dbio_announcement *announcement);
+
+/* fork(2): nobody is inside; see engine/fork.c. */
+void dbio__file_before_fork(void);
+void dbio__file_after_fork(void);
 
 #endif

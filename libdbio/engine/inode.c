@@ -19,10 +19,13 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "engine/arbitration.h"
+#include "core/inflight.h"
+#include "engine/membership.h"
+#include "os/clock.h"
 #include "os/sys.h"
 
-#define BUCKETS 256u
+#define BUCKETS     256u
+#define PINS_ASK_NS UINT64_C(100000000)
 
 static struct dbio_lock table_lock = DBIO_LOCK_STATIC(DBIO_RANK_INODES);
 static struct dbio_link buckets[BUCKETS]; /* next NULL: not yet a list */
@@ -88,23 +91,38 @@ track_unit(const struct dbio_facts *facts)
     return block > page && (block & (block - 1)) == 0 ? block : page;
 }
 
+static int
+take_entry(struct dbio_inode *inode)
+{
+    struct dbio_key key = {inode->identity.device, inode->identity.inode, inode->identity.birth};
+
+    return dbio__membership_take(&key, &inode->entry);
+}
+
 static struct dbio_inode *
-make_inode(const struct dbio_facts *facts)
+make_inode(const struct dbio_facts *facts, int *error)
 {
     struct dbio_inode *inode = dbio__mem_alloc(sizeof(*inode));
 
+    *error = -ENOMEM;
     if (inode == NULL)
         return NULL;
     inode->identity = facts->identity;
     inode->facts = *facts;
     inode->ability = judge_ability(facts);
     inode->unit = track_unit(facts);
-    inode->entry =
-        dbio__inflight_entry_take(dbio__arbitration_table(), hash_identity(&facts->identity));
+    *error = take_entry(inode);
+    if (*error != 0) {
+        dbio__mem_free(inode, sizeof(*inode));
+        return NULL;
+    }
     dbio__lock_init(&inode->lock, DBIO_RANK_INODE);
     dbio__list_init(&inode->mappings);
     dbio__list_init(&inode->parked);
     dbio__known_init(&inode->known, facts->size);
+    atomic_store_explicit(&inode->known_since,
+                          dbio__inflight_quiet_since(dbio__membership.table, inode->entry),
+                          memory_order_relaxed);
     dbio__list_append(bucket_of(&facts->identity), &inode->link);
     return inode;
 }
@@ -118,13 +136,14 @@ start_anew(struct dbio_inode *inode, const struct dbio_facts *facts)
     inode->ability = judge_ability(facts);
     atomic_store(&inode->latched, 0);
     atomic_store(&inode->unreported, false);
+    dbio__membership_renew(inode->entry);
 }
 
 static void
 free_inode(struct dbio_inode *inode)
 {
     dbio__list_remove(&inode->link);
-    dbio__inflight_entry_give(dbio__arbitration_table(), inode->entry);
+    dbio__membership_give(inode->entry);
     dbio__lock_fini(&inode->lock);
     dbio__mem_free(inode, sizeof(*inode));
 }
@@ -143,12 +162,12 @@ dbio__inode_acquire(int fd, struct dbio_inode **found)
     if (inode != NULL && inode->references == 0)
         start_anew(inode, &facts);
     if (inode == NULL)
-        inode = make_inode(&facts);
+        inode = make_inode(&facts, &error);
     if (inode != NULL)
         inode->references++;
     dbio__lock_release(&table_lock);
     *found = inode;
-    return inode != NULL ? 0 : -ENOMEM;
+    return inode != NULL ? 0 : error;
 }
 
 /* Might closing `fd` drop a POSIX lock of this process? The owner of a question by OFD_GETLK is
@@ -338,11 +357,24 @@ dbio__inode_ability(const struct dbio_inode *inode)
         return inode->ability;
     /* Acquire pairs with the mapper's store, which it makes while holding an exclusive
      * announcement: a direct request that reads this after its own turn sees it. */
-    if (atomic_load_explicit(&inode->pins, memory_order_acquire) != 0)
+    if (atomic_load_explicit(&dbio__membership.table->entries[inode->entry].pins,
+                             memory_order_acquire) != 0)
         return DBIO_REASON_FILE_MAPPED;
     /* Relaxed: a direct request that comes too late is refused by the kernel again. */
     demoted = (enum dbio_reason)atomic_load_explicit(&inode->demoted, memory_order_relaxed);
     return demoted;
+}
+
+void
+dbio__inode_recheck_pins(struct dbio_inode *inode)
+{
+    uint64_t now = dbio__clock_coarse_ns();
+    uint64_t asked = atomic_load_explicit(&inode->pins_asked_ns, memory_order_relaxed);
+
+    if (atomic_load(&inode->pins) != 0 || (asked != 0 && now - asked < PINS_ASK_NS))
+        return;
+    atomic_store_explicit(&inode->pins_asked_ns, now, memory_order_relaxed);
+    dbio__membership_bury_dead();
 }
 
 bool
@@ -355,4 +387,53 @@ dbio__inode_demote(struct dbio_inode *inode, enum dbio_reason reason)
     dbio_log(DBIO_LOG_WARN, "inode %llu goes through the page cache from now on (reason %d)",
              (unsigned long long)inode->identity.inode, (int)reason);
     return true;
+}
+
+/* Every inode of the table, with its bucket; the caller holds the table's lock. */
+#define FOR_EACH_INODE(i, link)   \
+    for (i = 0; i < BUCKETS; i++) \
+        for (link = buckets[i].next; link != NULL && link != &buckets[i]; link = link->next)
+
+void
+dbio__inode_before_fork(void)
+{
+    struct dbio_link *link;
+    uint32_t i;
+
+    dbio__lock_before_fork(&table_lock);
+    FOR_EACH_INODE(i, link)
+    dbio__lock_before_fork(&DBIO_CONTAINER_OF(link, struct dbio_inode, link)->lock);
+}
+
+void
+dbio__inode_after_fork(void)
+{
+    struct dbio_link *link;
+    uint32_t i;
+
+    FOR_EACH_INODE(i, link)
+    dbio__lock_after_fork(&DBIO_CONTAINER_OF(link, struct dbio_inode, link)->lock);
+    dbio__lock_after_fork(&table_lock);
+}
+
+void
+dbio__inode_in_child(void)
+{
+    struct dbio_link *link;
+    uint32_t i;
+
+    FOR_EACH_INODE(i, link)
+    {
+        struct dbio_inode *inode = DBIO_CONTAINER_OF(link, struct dbio_inode, link);
+
+        /* Its parent holds the entry too, or held it a moment ago. The registry's descriptor is
+         * new, so it cannot have been lost. */
+        if (take_entry(inode) != 0)
+            dbio_log(DBIO_LOG_ERROR, "inode %llu: no entry after fork",
+                     (unsigned long long)inode->identity.inode);
+        else if (atomic_load(&inode->pins) != 0 && /* mappings are inherited */
+                 dbio__membership_pin(inode->entry, true) != 0)
+            dbio_log(DBIO_LOG_ERROR, "inode %llu: not pinned after fork",
+                     (unsigned long long)inode->identity.inode);
+    }
 }

@@ -44,19 +44,22 @@ struct dbio_inode {
     struct dbio_facts facts;   /* when the first handle was opened */
     enum dbio_reason ability;  /* of file and file system; DBIO_REASON_NONE: may go direct */
     _Atomic uint32_t demoted;  /* enum dbio_reason; DBIO_REASON_NONE while not */
-    _Atomic uint32_t pins;     /* mappings */
-    _Atomic int latched;       /* first failed writeback or flush, -errno */
+    _Atomic uint32_t pins;     /* mappings of this process; those of all are in the entry */
+    _Atomic int latched;       /* first failed writeback or flush, -errno; also in the entry */
     _Atomic bool unreported;   /* ... and no sync has returned it yet */
     _Atomic bool no_dontcache; /* the kernel refused RWF_DONTCACHE here */
     _Atomic uint32_t checks, fallbacks; /* looks after direct requests; pages found by them */
     struct dbio_lock lock;              /* opening of direct descriptors; mappings */
     struct dbio_link mappings;          /* struct mapping of engine/mapping.c */
     struct dbio_link parked;            /* struct dbio_descriptors; under the table's lock */
+    _Atomic uint64_t pins_asked_ns;     /* when others' pins were last checked for dead owners */
+    _Atomic uint64_t known_since;       /* dbio__inflight_quiet_since() when `known` was begun */
     struct dbio_known known;
     struct dbio_history history;
 };
 
-/* The inode of an open descriptor, with a reference. 0, -ENOMEM, or what fstat says. */
+/* The inode of an open descriptor, with a reference. 0, -ENOMEM, -ENOLCK (the registry was lost;
+ * engine/membership.h), or what fstat says. */
 DBIO_CHECKED int dbio__inode_acquire(int fd, struct dbio_inode **inode);
 
 /* Gives up a reference and a handle's descriptors: closes them, or parks them. Returns the
@@ -76,7 +79,14 @@ uint64_t dbio__inode_parked(void);
 
 /* No pins and no demotion: DBIO_REASON_NONE if requests may go direct now. */
 enum dbio_reason dbio__inode_ability(const struct dbio_inode *inode);
+/* The file is mapped by others, as far as is known: forgets mappings of processes that have died. */
+void dbio__inode_recheck_pins(struct dbio_inode *inode);
 /* Sends the inode to the page cache for good. True: this call did. */
 bool dbio__inode_demote(struct dbio_inode *inode, enum dbio_reason reason);
+
+/* fork(2): nobody is inside; in the child every inode takes its entry anew, before `after`. */
+void dbio__inode_before_fork(void);
+void dbio__inode_in_child(void);
+void dbio__inode_after_fork(void);
 
 #endif

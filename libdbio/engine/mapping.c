@@ -5,15 +5,18 @@
  * Not its:   what a pin means to a request: dbio__inode_ability().
  * Callers:   api/api_file.c.
  * Lock:      the inode's, for the list of mappings.
- * Invariant: pins == mappings made or being made; no direct request runs while pins > 0.
+ * Invariant: pins == mappings made or being made; no direct request of any process runs while the
+ *            entry's pins > 0.
  */
 #include "engine/mapping.h"
 
 #include <errno.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "engine/arbitration.h"
 #include "engine/exclusive.h"
+#include "engine/membership.h"
 #include "os/sys.h"
 
 struct mapping {
@@ -25,16 +28,23 @@ struct mapping {
 
 /* Every direct request that has not seen the pin is over when this returns: it was announced
  * before ours, or reads the pin after its own turn. */
-static void
+static int
 pin(struct dbio_file *file)
 {
     struct dbio_range everything = {0, DBIO_RANGE_END};
     struct dbio_announcement a;
+    int error = 0;
 
     dbio__exclusive_begin(file, everything, &a);
-    /* Release pairs with dbio__inode_ability(). */
-    atomic_fetch_add_explicit(&file->inode->pins, 1, memory_order_release);
+    /* Counted and told under one lock: another thread's unpin must not come between. */
+    dbio__lock_acquire(&file->inode->lock);
+    if (atomic_load(&file->inode->pins) == 0)
+        error = dbio__membership_pin(file->inode->entry, true);
+    if (error == 0)
+        atomic_fetch_add(&file->inode->pins, 1);
+    dbio__lock_release(&file->inode->lock);
     dbio__arbitration_end(&a);
+    return error;
 }
 
 static void
@@ -43,7 +53,12 @@ unpin(struct dbio_inode *inode, struct dbio_range range)
     /* Faults have filled the cache without telling; so may the pages around them. */
     range.end += DBIO_KNOWN_READAHEAD;
     dbio__known_mark(&inode->known, range);
-    atomic_fetch_sub_explicit(&inode->pins, 1, memory_order_release);
+    dbio__lock_acquire(&inode->lock);
+    /* In vain: it stays with the page cache until the process ends. */
+    if (atomic_fetch_sub(&inode->pins, 1) == 1 && dbio__membership_pin(inode->entry, false) != 0)
+        dbio_log(DBIO_LOG_WARN, "inode %llu stays pinned: the registry cannot be locked",
+                 (unsigned long long)inode->identity.inode);
+    dbio__lock_release(&inode->lock);
 }
 
 int
@@ -57,7 +72,11 @@ dbio__mapping_add(struct dbio_file *file, uint64_t offset, size_t length, int pr
         return -ENOMEM;
     mapping->length = length;
     mapping->range = (struct dbio_range){offset, offset + length};
-    pin(file);
+    error = pin(file);
+    if (error != 0) {
+        dbio__mem_free(mapping, sizeof(*mapping));
+        return error;
+    }
     error = dbio__sys_mmap(&mapping->address, length, protection, flags,
                            file->descriptors->buffered, offset);
     if (error != 0) {

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/membership.h"
 #include "os/cachestat.h"
 #include "os/clock.h"
 #include "os/mincore.h"
@@ -95,12 +96,34 @@ is_rest_past_end(struct dbio_file *file, struct dbio_range range, uint64_t cache
     return end > range.begin && end < range.end && cached >= (end - range.begin) / page_size();
 }
 
+/* Does what we know of the cache still hold? Each process sees its own buffered requests alone;
+ * others may have made some since. Then it is learnt anew. */
+static bool
+may_trust_memory(struct dbio_file *file)
+{
+    struct dbio_inode *inode = file->inode;
+    uint64_t since = dbio__inflight_quiet_since(dbio__membership.table, inode->entry);
+    off_t size;
+
+    if (since == atomic_load_explicit(&inode->known_since, memory_order_relaxed))
+        return since != 0;
+    size = dbio__file_size(file);
+    if (size < 0)
+        return false;
+    /* Past the end nothing can be cached. */
+    if (size > 0)
+        dbio__known_mark(&inode->known, (struct dbio_range){0, (uint64_t)size});
+    atomic_store_explicit(&inode->known_since, since, memory_order_relaxed);
+    return false;
+}
+
 enum dbio_residency
 dbio__residency_look(struct dbio_file *file, struct dbio_range range)
 {
     uint64_t now = dbio__clock_ns(), cached = 0;
+    bool trusted = may_trust_memory(file);
 
-    switch (dbio__known_answer(&file->inode->known, range, now)) {
+    switch (trusted ? dbio__known_answer(&file->inode->known, range, now) : DBIO_KNOWN_ASK) {
     case DBIO_KNOWN_EMPTY:
         dbio__context_count(file->context, DBIO_STAT_LOOKS_SAVED, 1);
         return DBIO_RESIDENCY_KNOWN_EMPTY;
@@ -116,7 +139,8 @@ dbio__residency_look(struct dbio_file *file, struct dbio_range range)
         return DBIO_RESIDENCY_UNKNOWN;
     }
     if (cached == 0) {
-        learn_absent(file, range);
+        if (trusted)
+            learn_absent(file, range);
         return DBIO_RESIDENCY_ABSENT;
     }
     return cached >= (range.end - range.begin) / page_size() ||

@@ -62,8 +62,7 @@ announce(struct dbio_transfer *t, enum dbio_class class, struct dbio_announcemen
 {
     if (t->held)
         return 0;
-    return dbio__arbitration_begin(t->file->inode->entry, class, dbio__transfer_pages(t), t->nowait,
-                                   &t->file->context->counters, a);
+    return dbio__file_announce(t->file, class, dbio__transfer_pages(t), t->nowait, a);
 }
 
 void

@@ -6,4 +6,7 @@
 
 uint64_t dbio__clock_ns(void);
 
+/* The same clock as of the last timer tick, 1 to 10 ms ago; a quarter of the cost. */
+uint64_t dbio__clock_coarse_ns(void);
+
 #endif

@@ -55,6 +55,10 @@ struct dbio_sys_entry dbio__sys_table[DBIO_SYS_COUNT] = {
     [DBIO_SYS_MINCORE] = ENTRY("mincore", SYS_mincore),
     [DBIO_SYS_CACHESTAT] = ENTRY("cachestat", SYS_cachestat),
     [DBIO_SYS_FUTEX] = ENTRY("futex", SYS_futex),
+    [DBIO_SYS_IO_SETUP] = ENTRY("io_setup", SYS_io_setup),
+    [DBIO_SYS_IO_SUBMIT] = ENTRY("io_submit", SYS_io_submit),
+    [DBIO_SYS_IO_GETEVENTS] = ENTRY("io_getevents", SYS_io_getevents),
+    [DBIO_SYS_IO_DESTROY] = ENTRY("io_destroy", SYS_io_destroy),
 };
 
 long
@@ -225,4 +229,30 @@ dbio__sys_futex_wake(_Atomic uint32_t *word, int shared)
     int operation = FUTEX_WAKE | (shared ? 0 : FUTEX_PRIVATE_FLAG);
 
     return (int)CALL(DBIO_SYS_FUTEX, (long)word, operation, INT_MAX);
+}
+
+int
+dbio__sys_io_setup(unsigned depth, unsigned long *queue)
+{
+    return (int)CALL(DBIO_SYS_IO_SETUP, (long)depth, (long)queue);
+}
+
+int
+dbio__sys_io_submit(unsigned long queue, long count, struct iocb **requests)
+{
+    return (int)CALL(DBIO_SYS_IO_SUBMIT, (long)queue, count, (long)requests);
+}
+
+int
+dbio__sys_io_getevents(unsigned long queue, long count, struct io_event *events)
+{
+    struct timespec now = {0, 0};
+
+    return (int)CALL(DBIO_SYS_IO_GETEVENTS, (long)queue, 0, count, (long)events, (long)&now);
+}
+
+int
+dbio__sys_io_destroy(unsigned long queue)
+{
+    return (int)CALL(DBIO_SYS_IO_DESTROY, (long)queue);
 }

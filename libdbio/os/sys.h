@@ -39,6 +39,10 @@ enum dbio_sys_call {
     DBIO_SYS_MINCORE,
     DBIO_SYS_CACHESTAT,
     DBIO_SYS_FUTEX,
+    DBIO_SYS_IO_SETUP,
+    DBIO_SYS_IO_SUBMIT,
+    DBIO_SYS_IO_GETEVENTS,
+    DBIO_SYS_IO_DESTROY,
     DBIO_SYS_COUNT
 };
 
@@ -63,6 +67,8 @@ long dbio__sys_real(enum dbio_sys_call call, const long arguments[6]);
 
 struct stat;
 struct statfs;
+struct iocb; /* uapi/linux/aio_abi.h */
+struct io_event;
 struct dbio_statx; /* os/facts.c */
 
 struct dbio_cachestat_range {
@@ -105,6 +111,13 @@ DBIO_CHECKED int dbio__sys_cachestat(int fd, const struct dbio_cachestat_range *
  * processes map. */
 DBIO_CHECKED int dbio__sys_futex_wait(_Atomic uint32_t *word, uint32_t expected,
                                       uint64_t timeout_ns, int shared);
+/* The kernel's own asynchronous I/O (io_submit(2)); os/drain.c measures with it. */
+DBIO_CHECKED int dbio__sys_io_setup(unsigned depth, unsigned long *queue);
+DBIO_CHECKED int dbio__sys_io_submit(unsigned long queue, long count, struct iocb **requests);
+/* What has completed by now, without waiting. */
+DBIO_CHECKED int dbio__sys_io_getevents(unsigned long queue, long count, struct io_event *events);
+/* Waits for what is outstanding. */
+int dbio__sys_io_destroy(unsigned long queue);
 /* Wakes all waiters; their number. */
 int dbio__sys_futex_wake(_Atomic uint32_t *word, int shared);
 

@@ -73,8 +73,9 @@ static void
 announce_often(uint32_t entry, uint32_t first_slot, uint32_t count, bool both)
 {
     struct dbio_announcement a;
-    _Atomic uint32_t *word;
-    uint32_t hint = first_slot, value, i;
+    struct dbio_announcer who = {.hint = first_slot};
+    struct dbio_blocker blocker;
+    uint32_t i;
 
     for (i = 0; i < count; i++) {
         uint64_t begin = (uint64_t)(1024 + i % 1024) * PAGE;
@@ -82,8 +83,8 @@ announce_often(uint32_t entry, uint32_t first_slot, uint32_t count, bool both)
             both && i % 2 != 0 ? DBIO_CLASS_BUFFERED_WRITE : DBIO_CLASS_DIRECT_WRITE;
         struct dbio_range range = {begin, begin + PAGE};
 
-        if (dbio__inflight_announce(&table, entry, class, range, &hint, &a) != DBIO_CLEAR)
-            while (dbio__inflight_blocker(&table, &a, &word, &value))
+        if (dbio__inflight_announce(&table, entry, class, range, 0, &who, &a) != DBIO_CLEAR)
+            while (dbio__inflight_blocker(&table, &a, &blocker))
                 ;
         if (dbio__inflight_release(&table, &a))
             fail("somebody waits", EBUSY);
@@ -220,11 +221,11 @@ prepare_table(void)
     announce_often(0, 100, 2 * DBIO_INFLIGHT_QUIET, false);
     for (i = 0; i < OUTSTANDING; i++) {
         struct dbio_range range = {(uint64_t)i * PAGE, (uint64_t)(i + 1) * PAGE};
-        uint32_t hint = i;
+        struct dbio_announcer who = {.hint = i};
 
         if (dbio__inflight_announce(
                 &table, 1, i % 2 == 0 ? DBIO_CLASS_DIRECT_WRITE : DBIO_CLASS_BUFFERED_WRITE, range,
-                &hint, &outstanding[i]) == DBIO_FULL)
+                0, &who, &outstanding[i]) == DBIO_FULL)
             fail("the table is full", ENOSPC);
     }
     if (strcmp(dbio__inflight_mode_name(&table, 0), "direct") != 0 ||

@@ -16,7 +16,7 @@
 
 #include "base/mem.h"
 #include "core/inflight.h"
-#include "engine/arbitration.h"
+#include "engine/membership.h"
 #include "t_cache.h"
 #include "t_dbio.h"
 #include "t_fault.h"
@@ -235,7 +235,7 @@ fail_one(const struct operation *o, const char *directory, unsigned long nth, in
     ck_assert_msg(result == (ssize_t)o->length || (hit && result == -error) ||
                       (hit && result > 0 && result < (ssize_t)o->length),
                   "%s, call %lu fails with %d: %zd", o->name, nth, error, result);
-    ck_assert_uint_eq(dbio__inflight_outstanding(dbio__arbitration_table()), 0);
+    ck_assert_uint_eq(dbio__inflight_outstanding(dbio__membership.table), 0);
     /* The O_DIRECT descriptor may have been opened; nothing else. */
     ck_assert_int_le(t_descriptors(), descriptors + 1);
     verify_bytes(o, result);
@@ -281,7 +281,7 @@ START_TEST(each_allocation_of_each_operation_fails_once)
         dbio__mem_fail_after(-1);
         ck_assert_msg(result == (ssize_t)o->length || result == -ENOMEM, "%s: %zd", o->name,
                       result);
-        ck_assert_uint_eq(dbio__inflight_outstanding(dbio__arbitration_table()), 0);
+        ck_assert_uint_eq(dbio__inflight_outstanding(dbio__membership.table), 0);
         verify_bytes(o, result);
         verify_next_works(o, result);
         (void)dbio_close(rig.file);

@@ -110,9 +110,19 @@ is_main_fact(const struct t_hit *hit)
     return hit->call == DBIO_SYS_FSTAT || hit->call == DBIO_SYS_FSTATFS;
 }
 
+/* Taken: without it there is no open. Given up in the end: no matter. */
+static bool
+is_registry_lock(const struct t_hit *hit)
+{
+    return hit->call == DBIO_SYS_FCNTL &&
+           (hit->arguments[1] == F_OFD_SETLK || hit->arguments[1] == F_OFD_SETLKW);
+}
+
 static enum t_answer
 expect_open(const struct t_hit *hit)
 {
+    if (is_registry_lock(hit))
+        return hit->error == EINTR ? T_SUCCEEDS : T_EITHER;
     if (is_main_open(hit) || is_main_fact(hit))
         return T_FAILS;
     if (hit->call == DBIO_SYS_FTRUNCATE)
@@ -133,6 +143,8 @@ expect_strict(const struct t_hit *hit)
 static enum t_answer
 expect_adopt(const struct t_hit *hit)
 {
+    if (is_registry_lock(hit))
+        return expect_open(hit);
     if (hit->call == DBIO_SYS_FCNTL)
         return hit->arguments[1] == F_GETFL ? T_FAILS : T_SUCCEEDS;
     if (hit->call == DBIO_SYS_OPENAT)
@@ -268,7 +280,7 @@ START_TEST(without_memory_there_is_no_first_context_and_no_first_file_and_then_t
         refused += error != 0;
     }
     ck_assert_int_eq(error, 0);
-    ck_assert_int_ge(refused, 5); /* the table, contexts; descriptors, the inode, files */
+    ck_assert_int_ge(refused, 4); /* contexts; descriptors, the inode, files */
     t_close(context, file);
     ck_assert_int_eq(t_descriptors(), descriptors);
 }

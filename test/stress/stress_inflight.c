@@ -79,12 +79,12 @@ earlier_enemy(int i)
 static void
 arrive(int i)
 {
-    uint32_t hint = (uint32_t)t_random_below(60);
+    struct dbio_announcer who = {.hint = (uint32_t)t_random_below(60)};
     enum dbio_verdict verdict;
 
     crowd[i].class = (enum dbio_class)t_random_below(t_random_below(3) == 0 ? 5 : 4);
-    verdict =
-        dbio__inflight_announce(&table, ENTRY, crowd[i].class, random_range(), &hint, &crowd[i].a);
+    verdict = dbio__inflight_announce(&table, ENTRY, crowd[i].class, random_range(), 0, &who,
+                                      &crowd[i].a);
     ck_assert_int_ne(verdict, DBIO_FULL);
     crowd[i].here = true;
     crowd[i].runs = verdict == DBIO_CLEAR;
@@ -96,13 +96,12 @@ static void
 move_on(struct arrival *one)
 {
     int i = (int)(one - crowd);
-    _Atomic uint32_t *word;
-    uint32_t value;
+    struct dbio_blocker blocker;
 
     if (one->runs) {
         ck_assert(!dbio__inflight_release(&table, &one->a));
         one->here = false;
-    } else if (!dbio__inflight_blocker(&table, &one->a, &word, &value)) {
+    } else if (!dbio__inflight_blocker(&table, &one->a, &blocker)) {
         ck_assert_msg(earlier_enemy(i) < 0, "request %d does not wait for request %d", i,
                       earlier_enemy(i));
         one->runs = true;
@@ -115,11 +114,12 @@ move_on(struct arrival *one)
 static void settle(enum dbio_class class)
 {
     struct arrival *one = &crowd[0]; /* nobody is there */
-    uint32_t hint = 0, i;
+    struct dbio_announcer who = {.hint = 0};
+    uint32_t i;
 
     for (i = 0; i <= DBIO_INFLIGHT_QUIET; i++) {
-        one->runs = dbio__inflight_announce(&table, ENTRY, class, random_range(), &hint, &one->a) ==
-                    DBIO_CLEAR;
+        one->runs = dbio__inflight_announce(&table, ENTRY, class, random_range(), 0, &who,
+                                            &one->a) == DBIO_CLEAR;
         if (!one->runs)
             move_on(one);
         move_on(one);
@@ -227,12 +227,14 @@ be_inside(const struct dbio_announcement *a)
 }
 
 static void
-sleep_on(struct worker *w, _Atomic uint32_t *word, uint32_t value)
+sleep_on(struct worker *w, struct dbio_blocker *blocker)
 {
-    if (!dbio__inflight_mark_waited(word, &value))
+    if (!dbio__inflight_mark_waited(&table, blocker))
         return;
     w->slept++;
-    if (dbio__sys_futex_wait(word, value, SLEEP_NS, 0) == -ETIMEDOUT && atomic_load(word) != value)
+    if (dbio__sys_futex_wait(dbio__inflight_bed(&table, blocker->slot), (uint32_t)blocker->word,
+                             SLEEP_NS, 0) == -ETIMEDOUT &&
+        dbio__inflight_has_moved(&table, blocker))
         report("a sleeper was not woken");
 }
 
@@ -241,23 +243,21 @@ sleep_on(struct worker *w, _Atomic uint32_t *word, uint32_t value)
 static void
 wait_turn(struct worker *w, struct dbio_announcement *a)
 {
-    _Atomic uint32_t *word, *last_word = NULL;
-    uint32_t value, last_value = 0;
+    struct dbio_blocker blocker, last = {0, 0};
     unsigned sights = 0;
 
     if (a->wake)
-        (void)dbio__sys_futex_wake(dbio__inflight_word(&table, a), 0);
-    while (dbio__inflight_blocker(&table, a, &word, &value)) {
-        uint32_t bare = value & ~UINT32_C(4); /* without WAITED, which others may set */
+        (void)dbio__sys_futex_wake(dbio__inflight_bed(&table, a->slot), 0);
+    while (dbio__inflight_blocker(&table, a, &blocker)) {
+        uint64_t bare = blocker.word & ~UINT64_C(4); /* without WAITED, which others may set */
 
-        if (word != last_word || bare != last_value)
+        if (blocker.slot != last.slot || bare != last.word)
             sights++;
-        last_word = word;
-        last_value = bare;
+        last = (struct dbio_blocker){bare, blocker.slot};
         if (sights > 3 * w->others)
             report("a request waits and waits");
         if (w->sleeps)
-            sleep_on(w, word, value);
+            sleep_on(w, &blocker);
         else
             (void)sched_yield();
     }
@@ -269,15 +269,15 @@ work(void *argument)
 {
     struct worker *w = argument;
     struct dbio_announcement a;
-    uint32_t hint = w->number;
+    struct dbio_announcer who = {.hint = w->number};
 
     t_random_start(t_seed() + w->number);
     pthread_barrier_wait(w->start);
     while (!atomic_load_explicit(&stop, memory_order_relaxed)) {
         /* Now and then all crowd into the same first slots. */
         if (t_random_below(64) == 0)
-            hint = 0;
-        if (dbio__inflight_announce(&table, ENTRY, random_class(), random_range(), &hint, &a) ==
+            who.hint = 0;
+        if (dbio__inflight_announce(&table, ENTRY, random_class(), random_range(), 0, &who, &a) ==
             DBIO_CLEAR) {
             w->at_once++;
         } else {
@@ -286,7 +286,7 @@ work(void *argument)
         }
         be_inside(&a);
         if (dbio__inflight_release(&table, &a))
-            (void)dbio__sys_futex_wake(dbio__inflight_word(&table, &a), 0);
+            (void)dbio__sys_futex_wake(dbio__inflight_bed(&table, a.slot), 0);
         atomic_fetch_add(&turns, 1);
     }
     return NULL;

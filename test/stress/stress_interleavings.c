@@ -48,25 +48,18 @@ static void step(void);
 OPERATIONS(32)
 OPERATIONS(64)
 
-static uint32_t
-exchange32(_Atomic uint32_t *at, uint32_t value)
+static uint64_t
+exchange64(_Atomic uint64_t *at, uint64_t value)
 {
     step();
     return atomic_exchange(at, value);
 }
 
-static uint32_t
-or32(_Atomic uint32_t *at, uint32_t value)
+static uint64_t
+or64(_Atomic uint64_t *at, uint64_t value)
 {
     step();
     return atomic_fetch_or(at, value);
-}
-
-static uint32_t
-sub32(_Atomic uint32_t *at, uint32_t value)
-{
-    step();
-    return atomic_fetch_sub(at, value);
 }
 
 /* ... and their names, given to these. */
@@ -77,8 +70,6 @@ sub32(_Atomic uint32_t *at, uint32_t value)
 #undef atomic_exchange
 #undef atomic_fetch_or
 #undef atomic_fetch_add
-#undef atomic_fetch_add_explicit
-#undef atomic_fetch_sub_explicit
 #undef atomic_compare_exchange_weak
 #undef atomic_compare_exchange_strong
 #undef atomic_compare_exchange_strong_explicit
@@ -93,11 +84,9 @@ sub32(_Atomic uint32_t *at, uint32_t value)
 #define atomic_load_explicit(at, order)                BY_TYPE(at, load)(at)
 #define atomic_store(at, value)                        BY_TYPE(at, store)(at, value)
 #define atomic_store_explicit(at, value, order)        BY_TYPE(at, store)(at, value)
-#define atomic_exchange(at, value)                     exchange32(at, value)
-#define atomic_fetch_or(at, value)                     or32(at, value)
+#define atomic_exchange(at, value)                     exchange64(at, value)
+#define atomic_fetch_or(at, value)                     or64(at, value)
 #define atomic_fetch_add(at, value)                    BY_TYPE(at, add)(at, value)
-#define atomic_fetch_add_explicit(at, value, order)    BY_TYPE(at, add)(at, value)
-#define atomic_fetch_sub_explicit(at, value, order)    sub32(at, value)
 #define atomic_compare_exchange_weak(at, old, value)   BY_TYPE(at, cas)(at, old, value)
 #define atomic_compare_exchange_strong(at, old, value) BY_TYPE(at, cas)(at, old, value)
 #define atomic_compare_exchange_strong_explicit(at, old, value, yes, no) \
@@ -164,7 +153,7 @@ struct actor {
     pthread_t thread;
     sem_t turn;
     enum state state;
-    _Atomic uint32_t *bed; /* the word it sleeps on */
+    const _Atomic uint32_t *bed; /* the word it sleeps on */
     uint32_t number;
 };
 
@@ -267,13 +256,15 @@ step(void)
 
 /* futex(2) */
 static void
-sleep_on(_Atomic uint32_t *word, uint32_t value)
+sleep_on(const struct dbio_blocker *blocker)
 {
+    const _Atomic uint32_t *bed = dbio__inflight_bed(&table, blocker->slot);
+
     step();
-    if (*word != value)
+    if (*bed != (uint32_t)blocker->word)
         return;
     actors[running].state = ASLEEP;
-    actors[running].bed = word;
+    actors[running].bed = bed;
     hand_over(choose_actor(-1));
 }
 
@@ -293,14 +284,13 @@ wake(const _Atomic uint32_t *word)
 static void
 wait_turn(struct dbio_announcement *a)
 {
-    _Atomic uint32_t *word;
-    uint32_t value;
+    struct dbio_blocker blocker;
 
     if (a->wake)
-        wake(dbio__inflight_word(&table, a));
-    while (dbio__inflight_blocker(&table, a, &word, &value))
-        if (dbio__inflight_mark_waited(word, &value))
-            sleep_on(word, value);
+        wake(dbio__inflight_bed(&table, a->slot));
+    while (dbio__inflight_blocker(&table, a, &blocker))
+        if (dbio__inflight_mark_waited(&table, &blocker))
+            sleep_on(&blocker);
 }
 
 static bool
@@ -332,18 +322,18 @@ be_inside(const struct dbio_announcement *a)
 }
 
 static void
-do_request(unsigned request, uint32_t *hint)
+do_request(unsigned request, struct dbio_announcer *who)
 {
     uint64_t begin = (request & THERE) != 0 ? PAGE : 0;
     enum dbio_class class = (enum dbio_class)((request & ~THERE) - 1);
     struct dbio_announcement a;
 
-    if (dbio__inflight_announce(&table, ENTRY, class, (struct dbio_range){begin, begin + PAGE},
-                                hint, &a) == DBIO_BLOCKED)
+    if (dbio__inflight_announce(&table, ENTRY, class, (struct dbio_range){begin, begin + PAGE}, 0,
+                                who, &a) == DBIO_BLOCKED)
         wait_turn(&a);
     be_inside(&a);
     if (dbio__inflight_release(&table, &a))
-        wake(dbio__inflight_word(&table, &a));
+        wake(dbio__inflight_bed(&table, a.slot));
 }
 
 /* An actor: its requests in every run. */
@@ -353,13 +343,13 @@ act(void *argument)
     struct actor *self = argument;
 
     for (;;) {
-        uint32_t hint = self->number;
+        struct dbio_announcer who = {.hint = self->number};
         int i;
 
         while (sem_wait(&self->turn) != 0)
             ;
         for (i = 0; i < REQUESTS_MOST && scenario->requests[self->number][i] != 0; i++)
-            do_request(scenario->requests[self->number][i], &hint);
+            do_request(scenario->requests[self->number][i], &who);
         self->state = DONE;
         hand_over(choose_actor(-1));
     }
@@ -377,11 +367,11 @@ make_beginning(void)
                   [ONLY_BUFFERED] = {BW, DBIO_INFLIGHT_QUIET + 1},
                   [NEARLY_DIRECT] = {DW, DBIO_INFLIGHT_QUIET - 1},
                   [NEARLY_BUFFERED] = {BW, DBIO_INFLIGHT_QUIET}};
-    uint32_t hint = 0;
+    struct dbio_announcer who = {.hint = 0};
     unsigned i;
 
     for (i = 0; i < before[scenario->beginning].times; i++)
-        do_request(before[scenario->beginning].request, &hint);
+        do_request(before[scenario->beginning].request, &who);
     beginning = table;
 }
 

@@ -1,5 +1,6 @@
 /* t_hold.c - hold a system call of another thread where it is, and let it go. */
 #include "t_hold.h"
+#include "engine/membership.h"
 
 #include <check.h>
 #include <limits.h>
@@ -96,12 +97,12 @@ t_await_outstanding(unsigned count)
     int step;
 
     for (step = 0; step < STEPS; step++) {
-        if (dbio__inflight_outstanding(dbio__arbitration_table()) == count)
+        if (dbio__inflight_outstanding(dbio__membership.table) == count)
             return;
         usleep(STEP_US);
     }
     ck_abort_msg("%u requests outstanding, not %u within 10 s",
-                 dbio__inflight_outstanding(dbio__arbitration_table()), count);
+                 dbio__inflight_outstanding(dbio__membership.table), count);
 }
 
 void

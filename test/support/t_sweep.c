@@ -5,6 +5,7 @@
  * (dead handles, to be recognised) is there before the first try.
  */
 #include "t_sweep.h"
+#include "engine/membership.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -315,7 +316,7 @@ judge_syncs(struct t_try *try, int latched, bool told, bool ask)
 static void
 judge_leaks(const struct t_try *try)
 {
-    require(dbio__inflight_outstanding(dbio__arbitration_table()) == 0, "still announced");
+    require(dbio__inflight_outstanding(dbio__membership.table) == 0, "still announced");
     require(dbio__inode_parked() == 0, "descriptors are parked");
     require(t_descriptors() == descriptors_before, "%d descriptors, %d before", t_descriptors(),
             descriptors_before);
@@ -331,7 +332,7 @@ end_try(struct t_try *try, unsigned long nth, bool for_ever)
     bool failed = try->result != sweep->success;
     int latched = 0;
 
-    require(dbio__inflight_outstanding(dbio__arbitration_table()) == 0, "still announced");
+    require(dbio__inflight_outstanding(dbio__membership.table) == 0, "still announced");
     judge_file(try);
     if (sweep->reads)
         judge_memory(try);

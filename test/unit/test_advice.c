@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/arbitration.h"
+#include "engine/membership.h"
 #include "engine/residency.h"
 #include "t_cache.h"
 #include "t_dbio.h"
@@ -145,7 +145,7 @@ START_TEST(advice_that_the_file_system_cannot_take_is_no_error)
         ck_assert_uint_eq(t_fault_hits(), 2);
         t_fault_disarm();
     }
-    ck_assert_uint_eq(dbio__inflight_outstanding(dbio__arbitration_table()), 0);
+    ck_assert_uint_eq(dbio__inflight_outstanding(dbio__membership.table), 0);
     t_close(rig.context, rig.file);
 }
 END_TEST

@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "engine/fork.h"
+#include "engine/membership.h"
 #include "t_hold.h"
 #include "t_support.h"
 
@@ -22,10 +24,10 @@
 #define CROWD 32
 #define TIMES 200
 #define ENTRY 7u
-#define TABLE dbio__arbitration_table()
+#define TABLE dbio__membership.table
 
 static struct dbio_counters counters;
-static const struct dbio_range page = {0, PAGE};
+static const struct dbio_range page = {0, PAGE}, elsewhere = {PAGE, 2 * PAGE};
 
 static uint64_t
 counted(enum dbio_stat stat)
@@ -36,8 +38,13 @@ counted(enum dbio_stat stat)
 static int
 begin(enum dbio_class class, struct dbio_range range, bool nowait, struct dbio_announcement *a)
 {
-    ck_assert_ptr_nonnull(TABLE);
-    return dbio__arbitration_begin(ENTRY, class, range, nowait, &counters, a);
+    struct dbio_turn turn = {
+        .entry = ENTRY, .class = class, .range = range, .nowait = nowait, .counters = &counters};
+
+    ck_assert_int_eq(dbio__fork_start(), 0);
+    ck_assert_int_eq(dbio__arbitration_start(), 0);
+    ck_assert_int_eq(dbio__membership_join(NULL), 0);
+    return dbio__arbitration_begin(&turn, a);
 }
 
 /* A request in a thread: its class, and when its turn came. */
@@ -234,11 +241,11 @@ END_TEST
 
 START_TEST(with_a_full_table_a_request_waits_for_a_slot_or_says_that_it_would)
 {
-    static struct dbio_announcement all[DBIO_INFLIGHT_SLOTS];
+    static struct dbio_announcement all[DBIO_TABLE_SLOTS];
     struct request waiter = {.turn = -1};
     struct dbio_announcement a;
 
-    for (unsigned i = 0; i < DBIO_INFLIGHT_SLOTS; i++)
+    for (unsigned i = 0; i < DBIO_TABLE_SLOTS; i++)
         ck_assert_int_eq(begin(DBIO_CLASS_BUFFERED_READ, page, false, &all[i]), 0);
     ck_assert_int_eq(begin(DBIO_CLASS_BUFFERED_READ, page, true, &a), -EAGAIN);
     ck_assert_uint_eq(counted(DBIO_STAT_TABLE_FULL), 1);
@@ -248,7 +255,7 @@ START_TEST(with_a_full_table_a_request_waits_for_a_slot_or_says_that_it_would)
     ck_assert_int_eq(t_job_join(&waiter.job), 0);
     ck_assert_uint_gt(counted(DBIO_STAT_TABLE_FULL), 1);
     all[500] = all[0];
-    for (unsigned i = 1; i < DBIO_INFLIGHT_SLOTS; i++)
+    for (unsigned i = 1; i < DBIO_TABLE_SLOTS; i++)
         dbio__arbitration_end(&all[i]);
     ck_assert_uint_eq(dbio__inflight_outstanding(TABLE), 0);
 }
@@ -281,8 +288,10 @@ START_TEST(a_signal_does_not_end_a_wait)
 }
 END_TEST
 
+/* It has a place of its own among the processes, and waits for its parent like for anyone. */
 START_TEST(a_child_of_fork_has_nothing_outstanding)
 {
+    uint32_t parent = dbio__membership.owner;
     struct dbio_announcement a;
     int status;
     pid_t child;
@@ -292,8 +301,13 @@ START_TEST(a_child_of_fork_has_nothing_outstanding)
     ck_assert_int_ge(child, 0);
     if (child == 0) {
         struct dbio_announcement b;
-        bool right = dbio__inflight_outstanding(TABLE) == 0 &&
-                     begin(DBIO_CLASS_DIRECT_WRITE, page, true, &b) == 0;
+        bool right = dbio__membership.shared && dbio__membership.owner != parent &&
+                     begin(DBIO_CLASS_DIRECT_WRITE, page, true, &b) == -EAGAIN &&
+                     begin(DBIO_CLASS_DIRECT_WRITE, elsewhere, true, &b) == 0 &&
+                     dbio__slot_owner(b.word) == dbio__membership.owner;
+
+        if (right)
+            dbio__arbitration_end(&b);
 
         _exit(right ? 0 : 1);
     }

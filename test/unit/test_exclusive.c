@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/membership.h"
 #include "t_dbio.h"
 #include "t_fault.h"
 #include "t_file.h"
@@ -272,7 +273,7 @@ START_TEST(interrupted_calls_are_repeated_and_errors_are_the_kernels)
     ck_assert_int_eq(dbio_allocate(rig.file, 0, 1, 0), -EOPNOTSUPP);
     ck_assert_int_eq(dbio_punch(rig.file, 0, 1), -EOPNOTSUPP);
     t_fault_disarm();
-    ck_assert_uint_eq(dbio__inflight_outstanding(dbio__arbitration_table()), 0);
+    ck_assert_uint_eq(dbio__inflight_outstanding(dbio__membership.table), 0);
     ck_assert_int_eq(dbio_size(rig.file), SIZE);
     t_close(rig.context, rig.file);
 }
@@ -289,7 +290,7 @@ START_TEST(without_the_size_nothing_is_resized_or_appended)
     t_fault_one(DBIO_SYS_FSTAT, 2, EIO);
     ck_assert_int_eq(dbio_append(rig.file, "x", 1, 0, NULL), -EIO);
     t_fault_disarm();
-    ck_assert_uint_eq(dbio__inflight_outstanding(dbio__arbitration_table()), 0);
+    ck_assert_uint_eq(dbio__inflight_outstanding(dbio__membership.table), 0);
     ck_assert_uint_eq(t_file_size(rig.path), SIZE);
     t_file_verify(rig.path, T_SEED, 0, SIZE);
     t_close(rig.context, rig.file);

@@ -37,8 +37,7 @@ static const bool conflict[DBIO_CLASS_COUNT][DBIO_CLASS_COUNT] = {
 };
 
 static struct dbio_table table;
-static _Atomic uint32_t *word; /* of the last blocker */
-static uint32_t value;
+static struct dbio_blocker last; /* blocker */
 
 static struct dbio_range
 pages(uint64_t begin, uint64_t end)
@@ -50,7 +49,8 @@ pages(uint64_t begin, uint64_t end)
 static enum dbio_verdict
 announce(struct dbio_announcement *a, uint32_t at, enum dbio_class class, struct dbio_range range)
 {
-    enum dbio_verdict verdict = dbio__inflight_announce(&table, ENTRY, class, range, &at, a);
+    struct dbio_announcer who = {.hint = at};
+    enum dbio_verdict verdict = dbio__inflight_announce(&table, ENTRY, class, range, 0, &who, a);
 
     ck_assert(verdict == DBIO_FULL || a->slot == at);
     return verdict;
@@ -60,15 +60,12 @@ announce(struct dbio_announcement *a, uint32_t at, enum dbio_class class, struct
 static int
 blocker(struct dbio_announcement *a)
 {
-    uint32_t i;
-
-    if (!dbio__inflight_blocker(&table, a, &word, &value))
+    if (!dbio__inflight_blocker(&table, a, &last))
         return -1;
-    ck_assert_uint_eq(atomic_load(word), value);
-    for (i = 0; i < DBIO_INFLIGHT_SLOTS; i++)
-        if (word == &table.slots[i].word)
-            return (int)i;
-    ck_abort_msg("the word of a blocker is no slot's");
+    ck_assert_uint_lt(last.slot, DBIO_TABLE_SLOTS);
+    ck_assert_uint_eq(atomic_load(&table.slots[last.slot].word), last.word);
+    ck_assert(!dbio__inflight_has_moved(&table, &last));
+    return (int)last.slot;
 }
 
 static void
@@ -192,11 +189,11 @@ END_TEST
 START_TEST(requests_on_other_files_are_in_nobodys_way)
 {
     struct dbio_announcement a, b;
-    uint32_t hint = 7;
+    struct dbio_announcer who = {.hint = 7};
 
     ck_assert_int_eq(announce(&a, 0, EX, pages(0, UINT32_MAX)), DBIO_BLOCKED);
     ck_assert_int_eq(
-        dbio__inflight_announce(&table, ENTRY + 1, EX, pages(0, UINT32_MAX), &hint, &b),
+        dbio__inflight_announce(&table, ENTRY + 1, EX, pages(0, UINT32_MAX), 0, &who, &b),
         DBIO_BLOCKED);
     ck_assert_int_eq(blocker(&a), -1);
     ck_assert_int_eq(blocker(&b), -1);
@@ -271,25 +268,25 @@ END_TEST
 START_TEST(a_sleeper_is_reported_at_release_and_only_then)
 {
     struct dbio_announcement runs, one, two;
-    uint32_t seen;
+    struct dbio_blocker seen;
 
     ck_assert_int_eq(announce(&runs, 0, BW, pages(0, 1)), DBIO_BLOCKED);
     ck_assert_int_eq(announce(&one, 1, DW, pages(0, 1)), DBIO_BLOCKED);
     ck_assert_int_eq(announce(&two, 2, DR, pages(0, 1)), DBIO_BLOCKED);
     ck_assert_int_eq(blocker(&one), 0);
-    ck_assert_ptr_eq(word, dbio__inflight_word(&table, &runs));
-    seen = value;
-    ck_assert(dbio__inflight_mark_waited(word, &seen));
-    ck_assert_uint_eq(atomic_load(word), seen);
+    ck_assert_uint_eq(last.slot, runs.slot);
+    seen = last;
+    ck_assert(dbio__inflight_mark_waited(&table, &seen));
+    ck_assert(!dbio__inflight_has_moved(&table, &seen));
     /* The second sleeper looked before the first had marked: it finds the mark. */
-    ck_assert(dbio__inflight_mark_waited(word, &value));
-    ck_assert_uint_eq(value, seen);
+    ck_assert(dbio__inflight_mark_waited(&table, &last));
+    ck_assert_uint_eq(last.word, seen.word);
     /* A third one looks after it. */
     ck_assert_int_eq(blocker(&two), 0);
-    ck_assert_uint_eq(value, seen);
-    ck_assert(dbio__inflight_mark_waited(word, &value));
+    ck_assert_uint_eq(last.word, seen.word);
+    ck_assert(dbio__inflight_mark_waited(&table, &last));
     ck_assert(dbio__inflight_release(&table, &runs));
-    ck_assert_uint_ne(atomic_load(word), seen);
+    ck_assert(dbio__inflight_has_moved(&table, &seen));
     ck_assert(!dbio__inflight_release(&table, &two));
     /* The next owner of the slot has no sleeper. */
     ck_assert_int_eq(announce(&runs, 0, DW, pages(0, 1)), DBIO_BLOCKED);
@@ -300,18 +297,18 @@ END_TEST
 START_TEST(nobody_sleeps_on_a_word_that_has_changed)
 {
     struct dbio_announcement runs, waits;
-    uint32_t seen;
+    struct dbio_blocker seen;
 
     ck_assert_int_eq(announce(&runs, 0, BW, pages(0, 1)), DBIO_BLOCKED);
     ck_assert_int_eq(announce(&waits, 1, DW, pages(0, 1)), DBIO_BLOCKED);
     ck_assert_int_eq(blocker(&waits), 0);
     release(&runs);
-    seen = value;
-    ck_assert(!dbio__inflight_mark_waited(word, &seen));
+    seen = last;
+    ck_assert(!dbio__inflight_mark_waited(&table, &seen));
     /* The same slot, class and range again: still another word. */
     ck_assert_int_eq(announce(&runs, 0, BW, pages(0, 1)), DBIO_BLOCKED);
-    seen = value;
-    ck_assert(!dbio__inflight_mark_waited(word, &seen));
+    seen = last;
+    ck_assert(!dbio__inflight_mark_waited(&table, &seen));
     release(&runs); /* and nobody has marked it */
     ck_assert_int_eq(blocker(&waits), -1);
 }
@@ -321,15 +318,15 @@ END_TEST
 START_TEST(one_who_slept_on_a_choice_is_to_be_woken_when_the_ticket_is_drawn)
 {
     struct dbio_announcement a, waits;
-    uint32_t before, mark;
+    uint64_t before, mark;
 
     ck_assert_int_eq(announce(&a, 0, BW, pages(0, 1)), DBIO_BLOCKED);
     ck_assert(!a.wake);
     ck_assert_int_eq(announce(&waits, 1, DW, pages(0, 1)), DBIO_BLOCKED);
     ck_assert_int_eq(blocker(&waits), 0);
-    before = value;
-    ck_assert(dbio__inflight_mark_waited(word, &value));
-    mark = before ^ value;
+    before = last.word;
+    ck_assert(dbio__inflight_mark_waited(&table, &last));
+    mark = before ^ last.word;
     ck_assert_uint_ne(mark, 0);
     ck_assert(dbio__inflight_release(&table, &a));
 
@@ -377,9 +374,9 @@ END_TEST
 START_TEST(requests_of_other_files_do_not_keep_a_file_from_settling)
 {
     struct dbio_announcement a;
-    uint32_t hint = 30;
+    struct dbio_announcer who = {.hint = 30};
 
-    ck_assert_int_eq(dbio__inflight_announce(&table, ENTRY + 1, BW, pages(0, 1), &hint, &a),
+    ck_assert_int_eq(dbio__inflight_announce(&table, ENTRY + 1, BW, pages(0, 1), 0, &who, &a),
                      DBIO_BLOCKED);
     settle(DW);
 }

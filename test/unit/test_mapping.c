@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "engine/arbitration.h"
+#include "engine/membership.h"
 #include "engine/residency.h"
 #include "t_cache.h"
 #include "t_dbio.h"
@@ -271,7 +271,7 @@ race_with_map(const char *directory, long (*body)(void *), void **address)
     ck_assert_int_eq(t_job_join(&resize), 0);
     ck_assert_int_eq(t_job_join(&mapper), 0);
     result = t_job_join(&request);
-    ck_assert_uint_eq(dbio__inflight_outstanding(dbio__arbitration_table()), 0);
+    ck_assert_uint_eq(dbio__inflight_outstanding(dbio__membership.table), 0);
     return result;
 }
 

@@ -72,7 +72,8 @@ static const struct spelling stats[] = {
     STAT(WAITS),        STAT(WAIT_NS),        STAT(WAIT_NS_MAX),      STAT(TICKETS),
     STAT(TABLE_FULL),   STAT(CONTINUED),      STAT(RETRIED_BUFFERED), STAT(DEMOTIONS),
     STAT(COLLISIONS),   STAT(SYNCS),          STAT(ERRORS_LATCHED),   STAT(EXCLUSIVE),
-    STAT(PARKED),       STAT(FILES),          STAT(CROSS_PROCESS),
+    STAT(PARKED),       STAT(FILES),          STAT(CROSS_PROCESS),    STAT(WAITS_LONG),
+    STAT(RETIRED),      STAT(ORPHANS),
 };
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 _Static_assert(COUNT(routes) == DBIO_ROUTE_COUNT, "a row for each route");

@@ -56,8 +56,9 @@ static const struct {
 
 START_TEST(context_options_are_kept_within_their_limits)
 {
-    struct dbio_context_options options = {sizeof(options), context_values[_i].bounce,
-                                           context_values[_i].large};
+    struct dbio_context_options options = {.size = sizeof(options),
+                                           .bounce_bytes_max = context_values[_i].bounce,
+                                           .large_request_bytes = context_values[_i].large};
     struct dbio_context_options settings;
 
     ck_assert_msg(dbio__settings_context(&options, &settings) == context_values[_i].result, "%s",

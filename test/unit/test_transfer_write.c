@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/membership.h"
 #include "engine/transfer.h"
 #include "t_cache.h"
 #include "t_dbio.h"
@@ -389,7 +390,7 @@ START_TEST(a_write_that_needs_a_flush_cannot_be_had_without_waiting)
     ck_assert_int_eq(dbio_pwrite(rig.file, memory, 100, 0, DBIO_NOWAIT), -EAGAIN);
     ck_assert_int_eq(dbio_pwrite(rig.file, memory, 300 * KIB, 512 * KIB + 1, DBIO_NOWAIT), -EAGAIN);
     ck_assert_uint_eq(t_fault_calls(DBIO_SYS_PWRITE) + t_fault_calls(DBIO_SYS_PWRITEV2), 0);
-    ck_assert_uint_eq(dbio__inflight_outstanding(dbio__arbitration_table()), 0);
+    ck_assert_uint_eq(dbio__inflight_outstanding(dbio__membership.table), 0);
     t_file_verify(rig.path, T_SEED, 0, SIZE);
     t_close(rig.context, rig.file);
 }

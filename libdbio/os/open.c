@@ -1,0 +1,48 @@
+/*
+ * open.c - descriptors that are dbio's own.
+ *
+ * Job:       open close-on-exec and out of the way of the standard streams.
+ * Not its:   closing: whoever opened knows what a close may drop.
+ * Callers:   engine/file.c, os/registry.c.
+ * Lock:      none.
+ * Invariant: no descriptor from here is 0, 1 or 2.
+ *
+ * A program that has closed its standard error may still print to descriptor 2, and must not
+ * print into a database (as SQLite has it). Open gives the lowest number that is free. Taking a
+ * higher one by duplication and closing the low one would drop the program's POSIX locks on the
+ * file; descriptors made with O_PATH drop none, so such ones fill the gaps meanwhile.
+ */
+#include "os/open.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "os/sys.h"
+
+int
+dbio__open(const char *path, int flags, mode_t permissions)
+{
+    int plugs[STDERR_FILENO + 1], count = 0, low, fd;
+
+    for (low = 0; low <= STDERR_FILENO; low++)
+        if (dbio__sys_fcntl(low, F_GETFD, 0) == -EBADF)
+            plugs[count++] = dbio__sys_openat(AT_FDCWD, "/", O_PATH | O_CLOEXEC, 0);
+    fd = dbio__sys_openat(AT_FDCWD, path, flags | O_CLOEXEC | O_NOCTTY, permissions);
+    while (count > 0)
+        if (plugs[--count] >= 0)
+            (void)dbio__sys_close(plugs[count]);
+    if (fd < 0 || fd > STDERR_FILENO)
+        return fd;
+    (void)dbio__sys_close(fd); /* no number was left for a plug */
+    return -EMFILE;
+}
+
+int
+dbio__open_again(int fd, int flags)
+{
+    char link[40];
+
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    return dbio__open(link, flags, 0);
+}
