@@ -16,11 +16,14 @@
  *   - Only requests through dbio are tracked. A program that uses plain pread or
  *     pwrite on the same file at the same time has the kernel's own guarantees and
  *     no more.
- *   - Tracking spans the threads and contexts of one process. Requests of other
- *     processes are not tracked yet; DBIO_STAT_CROSS_PROCESS says so.
- *   - Two copies of the library in one process (one linked, one inside a plug-in) do
- *     not see each other. Use one.
- *   - fork: the child may use what the parent opened, but neither tracks the other.
+ *   - Tracking spans all processes of one user that share a registry: a file, by default
+ *     /dev/shm/dbio-UID (dbio_context.h). Processes of different users do not track each
+ *     other, nor do machines that share a file system. DBIO_STAT_CROSS_PROCESS is 0 where
+ *     a process could not join and tracks for itself.
+ *   - A process that is killed leaves nobody waiting; the ranges that it was writing hold
+ *     old bytes, new ones or a mixture (DBIO_STAT_ORPHANS).
+ *   - fork: the child may use what the parent opened. vfork, posix_spawn: the child may
+ *     only exec. A child made by clone(2) itself, without the C library, must not use dbio.
  *   - mmap: use dbio_map, which sends the whole file through the page cache as long
  *     as it is mapped. A mapping made behind dbio's back is not seen.
  *   - sync_file_range, used for writes to cached ranges, is not durability. Only

@@ -64,6 +64,8 @@ DBIO_BEGIN_DECLS
  *                         descriptor could not be opened (DBIO_LOG=warn says why: no /proc, no
  *                         descriptor left); a file that this call created stays, empty.
  *            -ENOMEM, -EMFILE, -ENFILE  memory or descriptors are used up.
+ *            -ENOLCK  the program closed dbio's descriptor of the registry, and the file is
+ *                     gone too: do not close descriptors you do not know; start again.
  * Since:     0.1
  */
 DBIO_EXPORT DBIO_MUST_USE int dbio_open(struct dbio_context *context, const char *path, int flags,
