@@ -60,9 +60,9 @@ DBIO_BEGIN_DECLS
  *            -E2BIG       an option that this version does not know is set.
  *            -EISDIR      a directory.      -ESPIPE  a FIFO, socket or character device.
  *            -ENOTSUP     a block device or something else that is not a regular file.
- *            -EOPNOTSUPP  DBIO_STRICT_DIRECT and the file has no direct I/O, or its O_DIRECT
- *                         descriptor could not be opened (DBIO_LOG=warn says why: no /proc, no
- *                         descriptor left); a file that this call created stays, empty.
+ *            -EOPNOTSUPP  DBIO_STRICT_DIRECT and the file has no direct I/O; a file that this
+ *                         call created stays, empty. Where only its O_DIRECT descriptor could
+ *                         not be opened: what that open said (-EMFILE; -ENOENT without /proc).
  *            -ENOMEM, -EMFILE, -ENFILE  memory or descriptors are used up.
  *            -ENOLCK  the program closed dbio's descriptor of the registry, and the file is
  *                     gone too: do not close descriptors you do not know; start again.

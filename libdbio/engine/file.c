@@ -20,10 +20,12 @@
 #include "base/mem.h"
 #include "core/settings.h"
 #include "engine/arbitration.h"
+#include "os/clock.h"
 #include "os/open.h"
 #include "os/sys.h"
 
-#define FILE_MAGIC 0x6462696f66696c65u /* "dbiofile" */
+#define RETRY_DIRECT_NS UINT64_C(100000000)
+#define FILE_MAGIC      0x6462696f66696c65u /* "dbiofile" */
 
 static struct dbio_pool files = DBIO_POOL_STATIC(struct dbio_file, FILE_MAGIC);
 
@@ -72,6 +74,22 @@ give_advice(struct dbio_descriptors *descriptors, const struct dbio_file_options
         descriptors->advice = advice;
 }
 
+/* -EOPNOTSUPP where there is no direct I/O, -EMFILE and the like where only a descriptor is
+ * missing. */
+static int
+insist_on_direct(struct dbio_file *file)
+{
+    int refused;
+
+    if (file->inode->ability != DBIO_REASON_NONE)
+        return -EOPNOTSUPP;
+    atomic_store_explicit(&file->descriptors->refused_ns, 0, memory_order_relaxed);
+    if (dbio__file_direct(file) != DBIO_FD_NONE)
+        return 0;
+    refused = file->descriptors->refused;
+    return refused == 0 || refused == -EINVAL ? -EOPNOTSUPP : refused;
+}
+
 /* Hangs descriptors and inode on a new handle. On failure the caller still owns both. */
 static int
 make_file(struct dbio_context *context, struct dbio_descriptors *descriptors,
@@ -79,6 +97,7 @@ make_file(struct dbio_context *context, struct dbio_descriptors *descriptors,
           struct dbio_file **result)
 {
     struct dbio_file *file = dbio__pool_take(&files);
+    int error;
 
     if (file == NULL)
         return -ENOMEM;
@@ -89,12 +108,12 @@ make_file(struct dbio_context *context, struct dbio_descriptors *descriptors,
     file->readable = descriptors->access != O_WRONLY;
     file->writable = descriptors->access != O_RDONLY;
     atomic_fetch_add(&context->files, 1);
-    if (settings->strictness == DBIO_STRICT_DIRECT &&
-        (inode->ability != DBIO_REASON_NONE || dbio__file_direct(file) == DBIO_FD_NONE)) {
+    error = settings->strictness == DBIO_STRICT_DIRECT ? insist_on_direct(file) : 0;
+    if (error != 0) {
         atomic_fetch_sub(&context->files, 1);
         dbio_verify(dbio__pool_kill(&files, &file->pooled));
         dbio__pool_give(&files, &file->pooled);
-        return -EOPNOTSUPP;
+        return error;
     }
     if (descriptors->adopted == DBIO_FD_NONE && descriptors->reusable)
         give_advice(descriptors, settings, dbio__file_standing(file).direct);
@@ -320,8 +339,15 @@ dbio__file_direct(struct dbio_file *file)
     /* Acquire pairs with the store below; the number is all there is to see. */
     int fd = atomic_load_explicit(&descriptors->direct, memory_order_acquire);
 
+    uint64_t refused, now;
+
     if (DBIO_LIKELY(fd >= 0))
         return fd;
+    /* What was refused a moment ago still is: a request must not cost an open in vain. */
+    now = dbio__clock_coarse_ns();
+    refused = atomic_load_explicit(&descriptors->refused_ns, memory_order_relaxed);
+    if (refused != 0 && now - refused < RETRY_DIRECT_NS)
+        return DBIO_FD_NONE;
     /* Held across open, so that two threads do not open one each. */
     dbio__lock_acquire(&file->inode->lock);
     fd = atomic_load(&descriptors->direct);
@@ -330,6 +356,8 @@ dbio__file_direct(struct dbio_file *file)
         if (fd >= 0) {
             atomic_store_explicit(&descriptors->direct, fd, memory_order_release);
         } else {
+            descriptors->refused = fd;
+            atomic_store_explicit(&descriptors->refused_ns, now, memory_order_relaxed);
             dbio_log(DBIO_LOG_WARN, "no O_DIRECT descriptor for inode %llu: %s; going buffered",
                      (unsigned long long)file->inode->identity.inode, dbio__err_name(fd));
             /* EINVAL is the file system's last word; anything else may pass. */

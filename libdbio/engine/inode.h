@@ -27,10 +27,12 @@ struct dbio_descriptors {
     int access;            /* O_RDONLY, O_WRONLY or O_RDWR */
     int buffered;          /* never O_DIRECT nor O_APPEND */
     _Atomic int direct;    /* O_DIRECT; DBIO_FD_NONE until a request wants it */
-    int adopted;           /* the program's own, if it is neither of the two and is ours to
+    int refused;           /* why `direct` could not be opened, -errno; 0: not tried in vain */
+    _Atomic uint64_t refused_ns; /* and when; not tried again at once */
+    int adopted;                 /* the program's own, if it is neither of the two and is ours to
                               close; else DBIO_FD_NONE */
-    int advice;            /* POSIX_FADV_* that `buffered` has been given last */
-    bool reusable;         /* all are dbio's own: another handle may take them over */
+    int advice;                  /* POSIX_FADV_* that `buffered` has been given last */
+    bool reusable;               /* all are dbio's own: another handle may take them over */
 };
 
 struct dbio_inode {

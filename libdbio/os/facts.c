@@ -67,12 +67,14 @@ is_power_of_two(uint32_t value)
 static void
 fall_back(struct dbio_facts *facts)
 {
-    facts->memory_align = SECTOR_BYTES;
     facts->offset_align = SECTOR_BYTES;
     /* FUSE servers may name any number. */
     if (facts->block_size > SECTOR_BYTES)
         facts->offset_align =
             is_power_of_two(facts->block_size) ? facts->block_size : BLOCK_BYTES_USUAL;
+    /* btrfs, which says nothing, wants memory aligned like offsets and else goes through the page
+     * cache without a word (check_direct_IO, fs/btrfs/direct-io.c). */
+    facts->memory_align = facts->offset_align;
 }
 
 /* The kernel's own words: 0 for a file that has no direct I/O. Anything that is not a power of

@@ -5,7 +5,7 @@
  * statx(2) with STATX_DIOALIGN (6.1) and STATX_WRITE_ATOMIC (6.11), statfs(2) for the
  * file system, FS_IOC_GETFLAGS for btrfs's no-checksum flag. What a kernel does not
  * report is filled by the rule that holds on every file system that has direct I/O here:
- * memory 512, offset the larger of 512 and the file system's block size.
+ * memory and offset the larger of 512 and the file system's block size.
  */
 #ifndef OS_FACTS_H
 #define OS_FACTS_H

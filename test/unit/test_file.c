@@ -70,6 +70,7 @@ START_TEST(without_a_free_descriptor_requests_go_buffered_and_direct_again_when_
     }
     ck_assert_uint_eq(t_stat(rig.context, DBIO_STAT_DEMOTIONS), 0);
     (void)t_cache_drop(rig.path);
+    usleep(200000); /* it is tried again ten times a second, not at each request */
     t_read_old(rig.file, 4 * KIB, 0);
     ck_assert_uint_eq(t_routed(rig.file, DBIO_ROUTE_DIRECT), 1);
     t_close(rig.context, rig.file);
