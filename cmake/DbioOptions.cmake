@@ -9,6 +9,7 @@ option(DBIO_WARNINGS "Compile with the list of warnings in DbioWarnings.cmake"
        ${PROJECT_IS_TOP_LEVEL})
 option(DBIO_WERROR "Make those warnings errors" OFF)
 option(DBIO_JEMALLOC "Shared library: take memory from a jemalloc arena, if jemalloc is there" ON)
+option(DBIO_LTO "Optimise across the library's files in release builds (gcc)" ON)
 option(DBIO_COVERAGE "Record which lines the tests run (gcov)" OFF)
 set(DBIO_SANITIZE "" CACHE STRING
     "Sanitizers for everything built here: address,undefined or thread; empty for none")

@@ -10,10 +10,12 @@
 #include "core/stats.h"
 
 void
-dbio__stats_raise(struct dbio_counters *counters, uint32_t hint, enum dbio_stat stat,
+dbio__stats_raise(struct dbio_counters *counters, uint32_t thread, enum dbio_stat stat,
                   uint64_t value)
 {
-    _Atomic uint64_t *counter = &counters->shards[hint % DBIO_STATS_SHARDS].counters[stat];
+    _Atomic uint64_t *counter =
+        &counters->shards[dbio__stats_shard(thread, DBIO_STATS_SHARDS, DBIO_STATS_OWN)]
+             .counters[stat];
     uint64_t seen = atomic_load_explicit(counter, memory_order_relaxed);
 
     while (seen < value && !atomic_compare_exchange_weak_explicit(
@@ -40,14 +42,16 @@ dbio__stats_sum(const struct dbio_counters *counters, enum dbio_stat stat)
 }
 
 void
-dbio__stats_note(struct dbio_history *history, uint32_t hint, enum dbio_route route,
+dbio__stats_note(struct dbio_history *history, uint32_t thread, enum dbio_route route,
                  enum dbio_reason reason)
 {
-    struct dbio_history_shard *shard = &history->shards[hint % DBIO_STATS_SHARDS];
+    struct dbio_history_shard *shard =
+        &history->shards[dbio__stats_shard(thread, DBIO_HISTORY_SHARDS, DBIO_HISTORY_OWN)];
+    bool own = thread - 1 < DBIO_HISTORY_OWN - 1;
     uint32_t last = (uint32_t)route | (uint32_t)reason << 8;
 
-    atomic_fetch_add_explicit(&shard->routes[route], 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&shard->reasons[reason], 1, memory_order_relaxed);
+    dbio__stats_bump(&shard->routes[route], own, 1);
+    dbio__stats_bump(&shard->reasons[reason], own, 1);
     /* Written only when it differs, so that the line stays shared between cores. */
     if (atomic_load_explicit(&history->last, memory_order_relaxed) != last)
         atomic_store_explicit(&history->last, last, memory_order_relaxed);
@@ -60,7 +64,7 @@ dbio__stats_recall(const struct dbio_history *history, struct dbio_why *why)
 
     why->last_route = last & 0xff;
     why->last_reason = last >> 8;
-    for (i = 0; i < DBIO_STATS_SHARDS; i++) {
+    for (i = 0; i < DBIO_HISTORY_SHARDS; i++) {
         for (k = 0; k < DBIO_ROUTE_COUNT; k++)
             why->routes[k] +=
                 atomic_load_explicit(&history->shards[i].routes[k], memory_order_relaxed);

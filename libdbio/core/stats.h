@@ -1,19 +1,24 @@
 /*
  * stats.h - counters, spread over shards so that threads do not share a line. Pure.
  *
- * A thread adds to the shard of its hint; a reader sums (or, for maxima, compares) them.
- * Relaxed throughout: counters order nothing.
+ * A thread adds to the shard of its number; a reader sums (or, for maxima, compares) them.
+ * Low numbers have a shard of their own, in which a load and a store do, at a tenth of the
+ * cost of an atomic addition; the others share. Relaxed throughout: counters order nothing.
  */
 #ifndef CORE_STATS_H
 #define CORE_STATS_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/compiler.h"
 #include "dbio_types.h"
 
-#define DBIO_STATS_SHARDS 8u
+#define DBIO_STATS_SHARDS   32u
+#define DBIO_STATS_OWN      24u /* threads 1 to 23 */
+#define DBIO_HISTORY_SHARDS 8u
+#define DBIO_HISTORY_OWN    4u /* threads 1 to 3: there are many inodes */
 
 struct dbio_stats_shard {
     _Atomic uint64_t counters[DBIO_STAT_COUNT];
@@ -24,15 +29,36 @@ struct dbio_counters {
     struct dbio_stats_shard shards[DBIO_STATS_SHARDS];
 };
 
-static inline void
-dbio__stats_add(struct dbio_counters *counters, uint32_t hint, enum dbio_stat stat, uint64_t value)
+static inline uint32_t
+dbio__stats_shard(uint32_t thread, uint32_t shards, uint32_t own)
 {
-    atomic_fetch_add_explicit(&counters->shards[hint % DBIO_STATS_SHARDS].counters[stat], value,
+    return thread < own ? thread : own + thread % (shards - own);
+}
+
+/* Adds to a counter in a shard that is the thread's own, or not. */
+static inline void
+dbio__stats_bump(_Atomic uint64_t *counter, bool own, uint64_t value)
+{
+    if (own)
+        atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + value,
                               memory_order_relaxed);
+    else
+        atomic_fetch_add_explicit(counter, value, memory_order_relaxed);
+}
+
+/* `thread`: a number that no other running thread has, or 0. */
+static inline void
+dbio__stats_add(struct dbio_counters *counters, uint32_t thread, enum dbio_stat stat,
+                uint64_t value)
+{
+    uint32_t shard = dbio__stats_shard(thread, DBIO_STATS_SHARDS, DBIO_STATS_OWN);
+
+    dbio__stats_bump(&counters->shards[shard].counters[stat], thread - 1 < DBIO_STATS_OWN - 1,
+                     value);
 }
 
 /* Raises a maximum. */
-void dbio__stats_raise(struct dbio_counters *counters, uint32_t hint, enum dbio_stat stat,
+void dbio__stats_raise(struct dbio_counters *counters, uint32_t thread, enum dbio_stat stat,
                        uint64_t value);
 
 uint64_t dbio__stats_sum(const struct dbio_counters *counters, enum dbio_stat stat);
@@ -47,10 +73,10 @@ struct dbio_history_shard {
 struct dbio_history {
     _Atomic uint32_t last; /* route | reason << 8 */
     uint8_t pad[DBIO_CACHE_LINE - 4];
-    struct dbio_history_shard shards[DBIO_STATS_SHARDS];
+    struct dbio_history_shard shards[DBIO_HISTORY_SHARDS];
 };
 
-void dbio__stats_note(struct dbio_history *history, uint32_t hint, enum dbio_route route,
+void dbio__stats_note(struct dbio_history *history, uint32_t thread, enum dbio_route route,
                       enum dbio_reason reason);
 void dbio__stats_recall(const struct dbio_history *history, struct dbio_why *why);
 

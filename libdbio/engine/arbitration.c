@@ -29,11 +29,13 @@
 /* The table is full: look again, and now and then for places of the dead. */
 #define FULL_SLEEP_NS 200000u
 #define FULL_SLEEPS   500u
+#define NUMBERS       64u /* threads whose numbers are used again */
 
 static pthread_key_t thread_end; /* its destructor withdraws what the thread has announced */
 static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER;
 static bool started;
-static _Atomic uint32_t threads_seen;
+static _Atomic uint64_t numbers_taken;       /* bit n: number n + 1 is a running thread's */
+static _Atomic uint32_t numbers_above;       /* given out above those, and not again */
 static _Thread_local uint32_t thread_number; /* 0: none yet */
 static _Thread_local struct dbio_announcer announcer;
 static _Thread_local struct dbio_announcement outstanding; /* word 0: none */
@@ -55,6 +57,9 @@ end_thread(void *unused)
     (void)unused;
     if (outstanding.word != 0)
         withdraw(&outstanding);
+    if (thread_number <= NUMBERS) /* a later thread's */
+        atomic_fetch_and(&numbers_taken, ~(UINT64_C(1) << (thread_number - 1)));
+    thread_number = 0;
 }
 
 /* A library that is unloaded must not leave a destructor behind. */
@@ -80,11 +85,26 @@ dbio__arbitration_start(void)
     return error == -EAGAIN ? -ENOMEM : error;
 }
 
+/* The lowest number that is free. Low ones have counters of their own (core/stats.h). */
+static uint32_t
+take_number(void)
+{
+    uint64_t taken = atomic_load(&numbers_taken);
+
+    while (~taken != 0) {
+        uint32_t at = (uint32_t)__builtin_ctzll(~taken);
+
+        /* Acquire of the last one's end: its counts are there before ours. */
+        if (atomic_compare_exchange_weak(&numbers_taken, &taken, taken | UINT64_C(1) << at))
+            return at + 1;
+    }
+    return NUMBERS + 1 + atomic_fetch_add_explicit(&numbers_above, 1, memory_order_relaxed);
+}
+
 static void
 number_thread(void)
 {
-    /* Relaxed: only distinct numbers are wanted. */
-    thread_number = atomic_fetch_add_explicit(&threads_seen, 1, memory_order_relaxed) + 1;
+    thread_number = take_number();
     /* Low slots keep scans short; a place of one's own keeps the slot's line in this core. */
     announcer.hint = dbio__membership.owner + thread_number - 1;
     announcer.owner = dbio__membership.owner;
@@ -105,6 +125,7 @@ dbio__arbitration_in_child(void)
 {
     outstanding.word = 0;
     thread_number = 0;
+    atomic_store(&numbers_taken, 0);
 }
 
 static void

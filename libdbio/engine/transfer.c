@@ -15,9 +15,6 @@
 #include "engine/residency.h"
 #include "os/sys.h"
 
-/* Tries on EAGAIN that nobody asked for (XFS answers so under memory pressure). */
-#define EAGAIN_TRIES 8
-
 struct dbio_range
 dbio__transfer_pages(const struct dbio_transfer *t)
 {
@@ -156,7 +153,7 @@ dbio__transfer_call(struct dbio_transfer *t, int fd, const struct iovec *vector,
 
     do
         answer = t->file->context->backend->transfer(&io);
-    while (answer == -EINTR || (answer == -EAGAIN && !t->nowait && ++tries < EAGAIN_TRIES));
+    while (answer == -EINTR || (answer == -EAGAIN && !t->nowait && ++tries < DBIO_TRANSFER_TRIES));
     /* A file system that cannot promise not to wait: as good as "would have to wait". */
     return t->nowait && answer == -EOPNOTSUPP && rwf == 0 ? -EAGAIN : answer;
 }

@@ -12,6 +12,9 @@
 #include "engine/arbitration.h"
 #include "engine/file.h"
 
+/* Tries on EAGAIN that nobody asked for (XFS answers so under memory pressure). */
+#define DBIO_TRANSFER_TRIES 8
+
 struct dbio_transfer {
     struct dbio_file *file;
     struct dbio_cursor cursor; /* next byte of the caller's memory */
@@ -34,6 +37,11 @@ enum {
 /* A count, or -errno if not a byte was moved. */
 DBIO_CHECKED ssize_t dbio__transfer_read(struct dbio_transfer *transfer);
 DBIO_CHECKED ssize_t dbio__transfer_write(struct dbio_transfer *transfer);
+
+/* The common read: of a file in buffered standing, not large, without flags. There is nothing to
+ * decide and nothing to look at. False: it is not that; nothing was done. */
+DBIO_CHECKED bool dbio__transfer_read_plain(struct dbio_file *file, void *buffer, size_t length,
+                                            uint64_t offset, ssize_t *result);
 
 /* Shared by the two flows. */
 

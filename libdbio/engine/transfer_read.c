@@ -96,14 +96,77 @@ mark_cached(struct dbio_transfer *t, struct dbio_range pages, enum dbio_class cl
     dbio__known_mark(&t->file->inode->known, pages);
 }
 
+static void
+count_read(struct dbio_file *file, enum dbio_route route, enum dbio_reason reason, size_t bytes)
+{
+    struct dbio_counters *counters = &file->context->counters;
+    uint32_t thread = dbio__arbitration_thread();
+
+    dbio__stats_add(counters, thread, DBIO_STAT_READS, 1);
+    dbio__stats_add(counters, thread, DBIO_STAT_READ_BYTES, bytes);
+    dbio__stats_add(counters, thread,
+                    (enum dbio_stat)(DBIO_STAT_BUFFERED + route - DBIO_ROUTE_BUFFERED), 1);
+    dbio__stats_note(&file->inode->history, thread, route, reason);
+}
+
+/* Until all is read, or the end of the file; a count or -errno. */
+static ssize_t
+read_through_cache(struct dbio_file *file, char *buffer, size_t length, uint64_t offset)
+{
+    size_t done = 0;
+    int tries = 0;
+
+    while (done < length) {
+        struct iovec rest = {buffer + done, length - done};
+        struct dbio_io io = {.fd = file->descriptors->buffered,
+                             .count = 1,
+                             .vector = &rest,
+                             .offset = offset + done};
+        ssize_t answer = file->context->backend->transfer(&io);
+
+        if (answer == -EINTR || (answer == -EAGAIN && ++tries < DBIO_TRANSFER_TRIES))
+            continue;
+        if (answer < 0 && done == 0)
+            return answer;
+        if (answer <= 0)
+            break;
+        done += (size_t)answer;
+        if (done < length)
+            dbio__context_count(file->context, DBIO_STAT_CONTINUED, 1);
+    }
+    return (ssize_t)done;
+}
+
+bool
+dbio__transfer_read_plain(struct dbio_file *file, void *buffer, size_t length, uint64_t offset,
+                          ssize_t *result)
+{
+    struct dbio_standing standing = dbio__file_standing(file);
+    struct dbio_range pages = {offset, offset + length};
+    struct dbio_announcement a;
+
+    if (standing.direct || file->options.mode == DBIO_MODE_DONTCACHE ||
+        (standing.large_direct && length >= file->context->settings.large_request_bytes))
+        return false;
+    pages = dbio__range_widen(pages, file->inode->unit);
+    *result = dbio__file_announce(file, DBIO_CLASS_BUFFERED_READ, pages, false, &a);
+    if (*result != 0)
+        return true;
+    pages.end += DBIO_KNOWN_READAHEAD;
+    dbio__known_mark(&file->inode->known, pages);
+    *result = read_through_cache(file, buffer, length, offset);
+    dbio__known_mark(&file->inode->known, pages);
+    dbio__arbitration_end(&a);
+    count_read(file, DBIO_ROUTE_BUFFERED, standing.reason, *result > 0 ? (size_t)*result : 0);
+    return true;
+}
+
 ssize_t
 dbio__transfer_read(struct dbio_transfer *t)
 {
-    struct dbio_context *context = t->file->context;
     struct dbio_range pages = dbio__transfer_pages(t);
     struct dbio_announcement a;
     struct dbio_choice choice;
-    uint32_t thread = dbio__arbitration_thread();
     int result = dbio__transfer_settle(t, &choice, &a);
 
     if (result != 0)
@@ -122,10 +185,6 @@ dbio__transfer_read(struct dbio_transfer *t)
         dbio__residency_recheck(t->file, pages);
     dbio__transfer_leave(t, &a);
 count:
-    dbio__stats_add(&context->counters, thread, DBIO_STAT_READS, 1);
-    dbio__stats_add(&context->counters, thread, DBIO_STAT_READ_BYTES, t->done);
-    dbio__stats_add(&context->counters, thread,
-                    (enum dbio_stat)(DBIO_STAT_BUFFERED + choice.route - DBIO_ROUTE_BUFFERED), 1);
-    dbio__stats_note(&t->file->inode->history, thread, choice.route, choice.reason);
+    count_read(t->file, choice.route, choice.reason, t->done);
     return t->done > 0 || result >= 0 ? (ssize_t)t->done : result;
 }

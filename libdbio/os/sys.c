@@ -74,6 +74,29 @@ dbio__sys_real(enum dbio_sys_call call, const long arguments[6])
     return result;
 }
 
+/* A system call without a call: what returns from the kernel finds the processor's memory of return
+ * addresses overwritten, and each function between here and the caller costs a wrong guess (6 ns
+ * measured, AMD, 6.18). Worth it for reads and writes alone. */
+#if defined(__x86_64__)
+static inline long
+call_inline(long number, long a, long b, long c, long d)
+{
+    register long fourth __asm__("r10") = d;
+    long result;
+
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "a"(number), "D"(a), "S"(b), "d"(c), "r"(fourth)
+                     : "rcx", "r11", "memory");
+    return result;
+}
+#define CALL_INLINE(which, a, b, c, d)                              \
+    if (DBIO_LIKELY(dbio__sys_table[which].call == dbio__sys_real)) \
+    return call_inline(dbio__sys_table[which].number, (a), (b), (c), (d))
+#else
+#define CALL_INLINE(which, a, b, c, d) (void)0
+#endif
+
 /* Missing arguments are 0. */
 #define CALL(which, ...) dbio__sys_table[which].call((which), (const long[6]){__VA_ARGS__})
 
@@ -123,12 +146,14 @@ dbio__sys_ioctl(int fd, unsigned long request, void *argument)
 ssize_t
 dbio__sys_pread(int fd, void *buffer, size_t length, uint64_t offset)
 {
+    CALL_INLINE(DBIO_SYS_PREAD, fd, (long)buffer, (long)length, (long)offset);
     return CALL(DBIO_SYS_PREAD, fd, (long)buffer, (long)length, (long)offset);
 }
 
 ssize_t
 dbio__sys_pwrite(int fd, const void *buffer, size_t length, uint64_t offset)
 {
+    CALL_INLINE(DBIO_SYS_PWRITE, fd, (long)buffer, (long)length, (long)offset);
     return CALL(DBIO_SYS_PWRITE, fd, (long)buffer, (long)length, (long)offset);
 }
 
