@@ -166,7 +166,7 @@ run_ctest() {
 run_sanitized() {
     local examples=OFF asan=(-L 'unit|fault|api') tsan=(-L stress)
     if [ "$sanitize" = yes ]; then
-        examples=ON asan=(-LE house) tsan=(-LE house)
+        examples=ON asan=(-LE 'house|model') tsan=(-LE 'house|model')
     else
         export DBIO_TEST_SECONDS=4
     fi

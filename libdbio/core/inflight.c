@@ -289,38 +289,45 @@ note_quiet(struct dbio_table *table, const struct dbio_announcement *a)
     atomic_store_explicit(&entry->quiet, group << 31 | count, memory_order_relaxed);
 }
 
+/* Is the slot held by another request than the one that was in the way in it? That one came after
+ * our ticket was drawn, so it is none of ours to wait for: if it will wait for us or gives up and
+ * comes again (NOWAIT), we would otherwise meet it choosing for ever. */
+static bool
+came_later(const struct dbio_announcement *a, uint32_t slot, uint64_t word)
+{
+    uint64_t same = ~(uint64_t)(DBIO_PHASE_MASK | DBIO_WORD_WAITED);
+
+    return slot == a->scan && a->met != 0 && ((word ^ a->met) & same) != 0;
+}
+
 /* Of all that are in the way, the last to come: it is likely to be the last to go, and one sleep
- * does for all of them. Each would cost a wake-up, and with many processes on few cores each of
- * those milliseconds (measured: 32 buffered writers, one direct one, 2 cores). */
+ * does for all of them. Each would cost a wake-up, and with many processes on few cores that is
+ * milliseconds. */
 bool
 dbio__inflight_blocker(struct dbio_table *table, struct dbio_announcement *a,
                        struct dbio_blocker *blocker)
 {
     uint32_t limit = dbio__inflight_limit(table), first = limit, i;
-    uint64_t latest = 0;
+    uint64_t latest = 0, met = 0;
 
     for (i = a->scan; i < limit; i++) {
         struct dbio_sighting seen;
+        enum sight sight = i == a->slot ? SIGHT_NOTHING : inspect_slot(&table->slots[i], a, &seen);
 
-        if (i == a->slot)
+        a->saw_other = a->saw_other || sight != SIGHT_NOTHING;
+        if (sight != SIGHT_IN_THE_WAY || came_later(a, i, seen.word))
             continue;
-        switch (inspect_slot(&table->slots[i], a, &seen)) {
-        case SIGHT_NOTHING:
-            break;
-        case SIGHT_OTHER_GROUP:
-            a->saw_other = true;
-            break;
-        case SIGHT_IN_THE_WAY:
-            a->saw_other = true;
-            if (first != limit && seen.ticket <= latest)
-                break;
-            first = first < i ? first : i;
-            latest = seen.ticket;
-            *blocker = (struct dbio_blocker){.word = seen.word, .slot = i};
-            break;
+        if (first == limit) {
+            first = i;
+            met = seen.word;
+        } else if (seen.ticket <= latest) {
+            continue;
         }
+        latest = seen.ticket;
+        *blocker = (struct dbio_blocker){.word = seen.word, .slot = i};
     }
     a->scan = first; /* what is below is passed for good */
+    a->met = met;
     if (first != limit)
         return true;
     note_quiet(table, a);

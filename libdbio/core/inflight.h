@@ -64,6 +64,7 @@ struct dbio_announcement {
     uint64_t word;           /* the slot's, apart from WAITED */
     uint32_t slot;
     uint32_t entry;
+    uint64_t met;  /* what was in the way in slot `scan`; 0: nothing yet */
     uint32_t scan; /* T3 has passed the slots below this */
     enum dbio_class class;
     bool saw_other; /* the scan met an announcement of the other group */

@@ -107,7 +107,7 @@ dbio__table_join(struct dbio_table *table, uint32_t owner, int32_t pid, uint64_t
     memset(at->program + length, 0, sizeof(at->program) - length);
     atomic_store_explicit(&at->pid, pid, memory_order_relaxed);
     atomic_store_explicit(&at->since_ns, now_ns, memory_order_relaxed);
-    atomic_store_explicit(&at->dead_ns, 0, memory_order_relaxed);
+    atomic_store(&at->life, DBIO_LIFE | now_ns);
     if (owner >= owners_seen(table))
         atomic_store_explicit(&table->owners_seen, owner + 1, memory_order_relaxed);
     /* Release pairs with the acquire of whoever reports. */
@@ -160,20 +160,22 @@ free_slots(struct dbio_table *table, uint32_t owner, bool all)
 }
 
 uint64_t
-dbio__table_note_dead(struct dbio_table *table, uint32_t owner, uint64_t now_ns)
+dbio__table_note_dead(struct dbio_table *table, uint32_t owner, uint64_t life, uint64_t now_ns)
 {
-    uint64_t noted = 0;
-
-    if (owner >= DBIO_TABLE_OWNERS ||
-        atomic_compare_exchange_strong(&table->owners[owner].dead_ns, &noted, now_ns))
+    if ((life & DBIO_LIFE) == 0)
+        return owner < DBIO_TABLE_OWNERS ? life : now_ns; /* noted already */
+    /* Fails if somebody else noted it, or if the place is a new process's by now: then what was
+     * proved is true of the old one alone, and nothing is written. */
+    if (atomic_compare_exchange_strong(&table->owners[owner].life, &life, now_ns) ||
+        (life & DBIO_LIFE) != 0)
         return now_ns;
-    return noted;
+    return life;
 }
 
 bool
 dbio__table_bury(struct dbio_table *table, uint32_t owner, uint64_t now_ns)
 {
-    uint64_t dead_ns = dbio__table_note_dead(table, owner, now_ns);
+    uint64_t dead_ns = dbio__table_note_dead(table, owner, dbio__table_life(table, owner), now_ns);
     uint32_t i, entry;
 
     if (free_slots(table, owner, now_ns - dead_ns >= BURY_NS))
@@ -207,11 +209,14 @@ start_entry(struct dbio_entry *entry, const struct dbio_key *key)
 {
     uint64_t mode = atomic_load(&entry->mode);
 
+    /* The epoch only rises, also beside a request on a common entry. */
+    while (!atomic_compare_exchange_weak(&entry->mode, &mode,
+                                         (mode & ~(uint64_t)DBIO_MODE_KIND_MASK) + DBIO_MODE_EPOCH))
+        ;
     atomic_store_explicit(&entry->device, key->device, memory_order_relaxed);
     atomic_store_explicit(&entry->inode, key->inode, memory_order_relaxed);
     atomic_store_explicit(&entry->birth, key->birth, memory_order_relaxed);
     atomic_store_explicit(&entry->latched, 0, memory_order_relaxed);
-    atomic_store(&entry->mode, (mode & ~(uint64_t)DBIO_MODE_KIND_MASK) + DBIO_MODE_EPOCH);
 }
 
 static bool

@@ -27,6 +27,7 @@
 #define DBIO_TABLE_DEVICES  32u   /* file systems whose drain barrier has been judged */
 #define DBIO_TABLE_ROW      (DBIO_TABLE_ENTRIES / 64u)
 #define DBIO_TABLE_NO_OWNER UINT32_MAX
+#define DBIO_LIFE           (UINT64_C(1) << 63)
 
 /* A slot's word. Low half, on which others sleep: phase, WAITED, generation. High half: owner. */
 #define DBIO_PHASE_FREE      0u
@@ -82,8 +83,8 @@ struct dbio_owner {
     _Atomic uint32_t live; /* 1: claimed, and not yet found dead */
     _Atomic int32_t pid;
     _Atomic uint64_t since_ns; /* CLOCK_MONOTONIC when it joined */
-    _Atomic uint64_t dead_ns;  /* when it was first found dead; 0: not yet */
-    char program[32];          /* written before `live` */
+    _Atomic uint64_t life; /* DBIO_LIFE | a number of this life; when found dead: that time, ns */
+    char program[32];      /* written before `live` */
     uint8_t pad[DBIO_CACHE_LINE - 56];
 };
 _Static_assert(sizeof(struct dbio_owner) == DBIO_CACHE_LINE, "an owner is one cache line");
@@ -150,8 +151,15 @@ void dbio__table_join(struct dbio_table *table, uint32_t owner, int32_t pid, uin
  * who wait for it to retire, behind a drain barrier; while there is any: false, and nothing else
  * is changed. After a second nobody waits for it and nothing of it is running: then it goes too. */
 DBIO_CHECKED bool dbio__table_bury(struct dbio_table *table, uint32_t owner, uint64_t now_ns);
-/* When the dead owner was first noted dead: now, or earlier. Needs no lock. */
-uint64_t dbio__table_note_dead(struct dbio_table *table, uint32_t owner, uint64_t now_ns);
+/* The owner's life: read it, prove the owner dead, then note the death of that life and no other.
+ * When it was first noted: now, or earlier. Neither needs a lock. */
+static inline uint64_t
+dbio__table_life(const struct dbio_table *table, uint32_t owner)
+{
+    return owner < DBIO_TABLE_OWNERS ? atomic_load(&table->owners[owner].life) : 0;
+}
+uint64_t dbio__table_note_dead(struct dbio_table *table, uint32_t owner, uint64_t life,
+                               uint64_t now_ns);
 
 /* The child of fork with a table of its own: what its parent's threads had announced in it is not
  * the child's. Only one thread exists. */

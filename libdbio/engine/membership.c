@@ -393,19 +393,21 @@ dbio__membership_is_dead(uint32_t owner)
 }
 
 uint64_t
-dbio__membership_note_dead(uint32_t owner)
+dbio__membership_note_dead(uint32_t owner, uint64_t life)
 {
     struct dbio_table *table = dbio__membership.table;
     uint64_t now = dbio__clock_ns();
     uint32_t seen = atomic_load_explicit(&table->owners_seen, memory_order_relaxed), i;
 
     /* Who died together is noted together, so that their times of grace pass together. */
-    for (i = 0; i < seen && i < DBIO_TABLE_OWNERS; i++)
+    for (i = 0; i < seen && i < DBIO_TABLE_OWNERS; i++) {
+        uint64_t theirs = dbio__table_life(table, i);
+
         if (atomic_load_explicit(&table->owners[i].live, memory_order_acquire) != 0 &&
-            atomic_load_explicit(&table->owners[i].dead_ns, memory_order_relaxed) == 0 &&
-            dbio__membership_is_dead(i))
-            (void)dbio__table_note_dead(table, i, now);
-    return dbio__table_note_dead(table, owner, now);
+            (theirs & DBIO_LIFE) != 0 && dbio__membership_is_dead(i))
+            (void)dbio__table_note_dead(table, i, theirs, now);
+    }
+    return dbio__table_note_dead(table, owner, life, now);
 }
 
 void

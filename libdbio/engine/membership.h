@@ -46,8 +46,9 @@ void dbio__membership_renew(uint32_t entry);
 /* Is the process behind `owner` certainly dead? Never from its number: from its lock. */
 DBIO_CHECKED bool dbio__membership_is_dead(uint32_t owner);
 
-/* When `owner`, which is dead, was first found so; notes all others that are dead. */
-uint64_t dbio__membership_note_dead(uint32_t owner);
+/* When that life of `owner`, read before it was proved dead, was first found over; notes all others
+ * that are dead. */
+uint64_t dbio__membership_note_dead(uint32_t owner, uint64_t life);
 /* Frees what dead processes had, where nobody waits for it. */
 void dbio__membership_bury_dead(void);
 

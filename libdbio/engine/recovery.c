@@ -49,7 +49,7 @@ barrier_waits(struct dbio_file *file)
 
 /* D2. */
 static void
-drain(const struct dbio_turn *turn, uint32_t owner)
+drain(const struct dbio_turn *turn, uint32_t owner, uint64_t life)
 {
     uint64_t end, now;
     int slept;
@@ -58,7 +58,7 @@ drain(const struct dbio_turn *turn, uint32_t owner)
     if (turn->file != NULL && !dbio__table_is_common(turn->entry) && barrier_waits(turn->file) &&
         dbio__drain_wait(turn->file->descriptors->buffered) == 0)
         return;
-    end = dbio__membership_note_dead(owner) + GRACE_NS;
+    end = dbio__membership_note_dead(owner, life) + GRACE_NS;
     while ((now = dbio__clock_ns()) < end) {
         _Atomic uint32_t never = 0;
 
@@ -67,33 +67,38 @@ drain(const struct dbio_turn *turn, uint32_t owner)
     }
 }
 
-/* The dead writer's bytes are old, new or mixed; what the cache has of them may be older still. */
+/* What the cache has of a dead direct writer's range may be older than what a direct read has seen.
+ * Before D3: nobody in conflict is inside yet. */
 static void
-disown(const struct dbio_turn *turn, const struct dbio_sighting *seen)
+drop_cached(const struct dbio_turn *turn, const struct dbio_sighting *seen)
+{
+    int dropped;
+
+    if (turn->file == NULL || seen->class != DBIO_CLASS_DIRECT_WRITE)
+        return;
+    dropped = dbio__sys_fadvise(turn->file->descriptors->buffered, seen->range.begin,
+                                seen->range.end - seen->range.begin, POSIX_FADV_DONTNEED);
+    (void)dropped; /* advice */
+}
+
+static void
+count_retired(const struct dbio_turn *turn, const struct dbio_sighting *seen)
 {
     struct dbio_table *table = dbio__membership.table;
     uint32_t thread = dbio__arbitration_thread(), owner = dbio__slot_owner(seen->word);
-    int dropped;
+    bool orphan = !dbio__inflight_is_read(seen->class);
 
     dbio__stats_add(turn->counters, thread, DBIO_STAT_RETIRED, 1);
+    dbio__stats_add(turn->counters, thread, DBIO_STAT_ORPHANS, orphan);
     atomic_fetch_add_explicit(&table->retired, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&table->orphans, orphan, memory_order_relaxed);
     dbio_log(DBIO_LOG_WARN,
              "process %d (%.31s) died with a request outstanding on bytes %llu to %llu of entry %u"
              "%s",
              (int)atomic_load(&table->owners[owner % DBIO_TABLE_OWNERS].pid),
              table->owners[owner % DBIO_TABLE_OWNERS].program,
              (unsigned long long)seen->range.begin, (unsigned long long)seen->range.end,
-             seen->entry,
-             dbio__inflight_is_read(seen->class) ? "" : ": they are old, new or a mixture");
-    if (dbio__inflight_is_read(seen->class))
-        return;
-    dbio__stats_add(turn->counters, thread, DBIO_STAT_ORPHANS, 1);
-    atomic_fetch_add_explicit(&table->orphans, 1, memory_order_relaxed);
-    if (turn->file == NULL || seen->class != DBIO_CLASS_DIRECT_WRITE)
-        return;
-    dropped = dbio__sys_fadvise(turn->file->descriptors->buffered, seen->range.begin,
-                                seen->range.end - seen->range.begin, POSIX_FADV_DONTNEED);
-    (void)dropped;
+             seen->entry, orphan ? ": they are old, new or a mixture" : "");
 }
 
 bool
@@ -101,16 +106,19 @@ dbio__recovery_try(const struct dbio_turn *turn, const struct dbio_blocker *bloc
 {
     struct dbio_table *table = dbio__membership.table;
     uint32_t owner = dbio__slot_owner(blocker->word);
+    uint64_t life = dbio__table_life(table, owner); /* before the proof: it is of this life */
     struct dbio_sighting seen;
 
     if (!dbio__membership_is_dead(owner)) /* D1 */
         return false;
-    drain(turn, owner);
-    if (!dbio__inflight_look(&table->slots[blocker->slot], &seen) ||
-        !dbio__inflight_retire(table, blocker)) /* D3 */
-        return true;                            /* another waiter did it */
+    drain(turn, owner, life); /* D2 */
+    if (!dbio__inflight_look(&table->slots[blocker->slot], &seen))
+        return true; /* another waiter did it */
+    drop_cached(turn, &seen);
+    if (!dbio__inflight_retire(table, blocker)) /* D3 */
+        return true;
     /* D4; bounded by their timeouts if we die here. */
     (void)dbio__sys_futex_wake(dbio__inflight_bed(table, blocker->slot), dbio__membership.shared);
-    disown(turn, &seen);
+    count_retired(turn, &seen);
     return true;
 }

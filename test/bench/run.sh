@@ -8,7 +8,8 @@ usage() {
 usage: test/bench/run.sh [options] [NAME...]
 
 Runs the benchmarks, all or the named ones, one after another; each prints its figures and, for
-every bar that it has, "met" or "not met". Builds what is missing (preset release).
+every bar that it has, "met" or "not met". Builds what is missing (preset release). W8a is the
+stress test of many processes (stress_processes) for a minute, the naive mix beside it.
 
   --list        name the benchmarks and what they measure
   --json        one JSON array, an element for each benchmark
@@ -33,6 +34,7 @@ wrong_usage() {
 # list_names: the benchmarks, without "bench_".
 list_names() {
     local source
+    echo W8a
     for source in "$here"/bench_*.c; do
         source=$(basename "$source" .c)
         echo "${source#bench_}"
@@ -42,7 +44,8 @@ list_names() {
 # describe: each with the first line of its comment.
 describe() {
     local name
-    for name in $(list_names); do
+    printf '%-12s %s\n' W8a "killed and stopped processes on one file, under an oracle, for 60 s"
+    for name in $(list_names | grep -v '^W'); do
         printf '%-12s %s\n' "$name" "$(sed -nE "s/^ \* bench_$name\.c - //p" "$here/bench_$name.c")"
     done
 }
@@ -60,7 +63,7 @@ parse_options() {
             --help | -h) usage && exit 0 ;;
             -*) wrong_usage "unknown option $1" ;;
             *)
-                [ -e "$here/bench_${1#bench_}.c" ] || wrong_usage "no benchmark $1; --list names them"
+                [ "$1" = W8a ] || [ -e "$here/bench_${1#bench_}.c" ] || wrong_usage "no benchmark $1; --list names them"
                 names+=("${1#bench_}")
                 ;;
         esac
@@ -69,12 +72,54 @@ parse_options() {
     [ ${#names[@]} -gt 0 ] || mapfile -t names < <(list_names)
 }
 
-# build_benches: silent unless it fails.
-build_benches() {
+# target_of NAME: the program.
+target_of() {
+    case $1 in
+        W8a) echo stress_processes ;;
+        *) echo "bench_$1" ;;
+    esac
+}
+
+# run_w8a: 40 s of dbio and 20 s of the naive mix, on the disk. The bar: no anomaly of dbio's, at
+# least one of the naive mix's, and 0.8 of its requests per second.
+run_w8a() {
     local log
     log=$(mktemp)
+    DBIO_LOG=${DBIO_LOG:-error} DBIO_TEST_SECONDS=60 "$build/test/stress_processes" >"$log" 2>&1 ||
+        { cat "$log" >&2 && rm -f "$log" && return 1; }
+    awk -v json="$json" '
+        $2 == "naive:" || $2 == "dbio:" {
+            if (json == "no") print
+            for (i = 1; i < NF; i++) {
+                if ($(i + 1) ~ /^requests/) rate[$2] += $i
+                if ($(i + 1) ~ /^(stale|lost)/) bad[$2] += $i
+                if ($(i + 1) ~ /^kills/) kills += $i
+            }
+        }
+        END {
+            ratio = rate["naive:"] > 0 ? rate["dbio:"] / rate["naive:"] : 0
+            met = bad["dbio:"] == 0 && bad["naive:"] > 0 && ratio >= 0.8
+            if (json == "yes")
+                printf "{\"bench\": \"W8a\", \"naive_anomalies\": %d, \"dbio_anomalies\": %d, " \
+                    "\"kills\": %d, \"throughput_ratio\": %.2f, \"met\": %s}\n", bad["naive:"],
+                    bad["dbio:"], kills, ratio, met ? "true" : "false"
+            else
+                printf "anomalies: naive %d, dbio %d; %d kills; throughput %.2f of naive " \
+                    "(at least 0.80): %s\n", bad["naive:"], bad["dbio:"], kills, ratio,
+                    bad["naive:"] == 0 ? "void" : met ? "met" : "not met"
+        }' "$log"
+    rm -f "$log"
+}
+
+# build_benches: silent unless it fails.
+build_benches() {
+    local log targets=() name
+    log=$(mktemp)
+    for name in "${names[@]}"; do
+        targets+=("$(target_of "$name")")
+    done
     if { [ -e "$build/CMakeCache.txt" ] || (cd "$root" && cmake --preset release -B "$build"); } \
-        >"$log" 2>&1 && cmake --build "$build" --target "${names[@]/#/bench_}" >>"$log" 2>&1; then
+        >"$log" 2>&1 && cmake --build "$build" --target "${targets[@]}" >>"$log" 2>&1; then
         rm -f "$log"
         return 0
     fi
@@ -89,10 +134,15 @@ run_benches() {
     for name in "${names[@]}"; do
         if [ "$json" = yes ]; then
             echo "$separator"
-            "$build/test/bench_$name" --json || failed=1
             separator=,
         else
             echo "== $name"
+        fi
+        if [ "$name" = W8a ]; then
+            run_w8a || failed=1
+        elif [ "$json" = yes ]; then
+            "$build/test/bench_$name" --json || failed=1
+        else
             "$build/test/bench_$name" || failed=1
         fi
     done
