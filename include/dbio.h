@@ -4,6 +4,7 @@
  * Concepts
  *   context   owns buffers and counters                         dbio_context.h
  *   file      a handle on an inode; reads, writes, syncs        dbio_file.h
+ *   registry  what all processes have outstanding               dbio_registry.h
  *   stats     what was done, what was decided and why           dbio_stats.h
  *   error     an errno in words, with the remedy                dbio_error.h
  *
@@ -44,6 +45,7 @@
 #include "dbio_error.h"
 #include "dbio_export.h"
 #include "dbio_file.h"
+#include "dbio_registry.h"
 #include "dbio_stats.h"
 #include "dbio_types.h"
 #include "dbio_version.h"

@@ -22,6 +22,7 @@
 /* Opaque handles. */
 struct dbio_context;
 struct dbio_file;
+struct dbio_registry_view;
 
 /* How a file's bytes shall travel. A wish: dbio goes through the page cache
  * wherever direct I/O would be impossible or unsafe, unless strictness says no. */
@@ -193,6 +194,53 @@ enum dbio_stat {
 struct dbio_stats {
     size_t size; /* set by the caller: sizeof(struct dbio_stats) */
     uint64_t counters[DBIO_STAT_COUNT];
+};
+
+/* What a request in flight does; which of them conflict is in libdbio/core/inflight.h. */
+enum dbio_class {
+    DBIO_CLASS_DIRECT_READ,
+    DBIO_CLASS_DIRECT_WRITE,
+    DBIO_CLASS_BUFFERED_READ,
+    DBIO_CLASS_BUFFERED_WRITE,
+    DBIO_CLASS_EXCLUSIVE, /* truncate, punch, map, ...: alone in its range */
+};
+#define DBIO_CLASS_COUNT 5
+
+/* A registry as a whole. */
+struct dbio_registry_info {
+    size_t size;        /* set by the caller: sizeof(struct dbio_registry_info) */
+    uint32_t processes; /* in the snapshot, dead ones included */
+    uint32_t dead;      /* of these: dead, and not yet forgotten */
+    uint32_t processes_max;
+    uint32_t requests; /* announced */
+    uint32_t requests_max;
+    uint32_t files; /* open in some process, as far as each has a place of its own */
+    uint32_t files_max;
+    uint64_t retired;     /* requests of dead processes withdrawn for them, ever */
+    uint64_t orphans;     /* of these, writes: the bytes are old, new or a mixture */
+    uint64_t turned_away; /* processes that found no place and track for themselves, ever */
+};
+
+struct dbio_registry_process {
+    size_t size;     /* set by the caller: sizeof(struct dbio_registry_process) */
+    int32_t pid;     /* in the process's own pid namespace */
+    uint32_t alive;  /* 0: dead, and not yet forgotten */
+    uint64_t age_ns; /* since it joined */
+    uint32_t requests[DBIO_CLASS_COUNT]; /* announced, by class */
+    char program[32];                    /* name, cut to 31 bytes; any bytes */
+};
+
+struct dbio_registry_request {
+    size_t size;     /* set by the caller: sizeof(struct dbio_registry_request) */
+    uint64_t device; /* major << 32 | minor */
+    uint64_t inode;
+    uint64_t begin, end; /* bytes, whole pages; end UINT64_MAX: to the end */
+    uint64_t age_ns;     /* since it was announced, to a timer tick */
+    uint64_t ticket;     /* 0: none, or not yet */
+    uint32_t io_class;   /* enum dbio_class */
+    uint32_t waiting;    /* 1: for one or more of the others */
+    uint32_t waiters;    /* others that wait for it */
+    uint32_t process;    /* index of its process; UINT32_MAX: not in the snapshot */
 };
 
 /* What was decided for a file. */

@@ -39,15 +39,7 @@
 #include "base/compiler.h"
 #include "base/range.h"
 #include "core/table.h"
-
-enum dbio_class {
-    DBIO_CLASS_DIRECT_READ,
-    DBIO_CLASS_DIRECT_WRITE,
-    DBIO_CLASS_BUFFERED_READ,
-    DBIO_CLASS_BUFFERED_WRITE,
-    DBIO_CLASS_EXCLUSIVE, /* truncate, punch, map, ...: alone in its range */
-};
-#define DBIO_CLASS_COUNT 5
+#include "dbio_types.h"
 
 #define DBIO_INFLIGHT_QUIET 64u /* requests of one group alone before tickets are given up */
 

@@ -127,6 +127,20 @@ dbio__text_reason(unsigned reason)
 }
 
 const char *
+dbio__name_class(unsigned io_class)
+{
+    static const char *const class_names[DBIO_CLASS_COUNT] = {
+        [DBIO_CLASS_DIRECT_READ] = "direct read",
+        [DBIO_CLASS_DIRECT_WRITE] = "direct write",
+        [DBIO_CLASS_BUFFERED_READ] = "buffered read",
+        [DBIO_CLASS_BUFFERED_WRITE] = "buffered write",
+        [DBIO_CLASS_EXCLUSIVE] = "exclusive",
+    };
+
+    return io_class < DBIO_CLASS_COUNT ? class_names[io_class] : "?";
+}
+
+const char *
 dbio__name_stat(unsigned stat)
 {
     return stat < DBIO_STAT_COUNT ? stat_names[stat] : NULL;

@@ -192,25 +192,26 @@ report_trouble(int error, const char *why)
              path, trouble);
 }
 
-static void
-choose_path(const char *wish)
+const char *
+dbio__membership_choose(const char *wish, char standard[DBIO_REGISTRY_PATH])
 {
     if (wish == NULL)
         wish = secure_getenv("DBIO_REGISTRY");
-    if (wish == NULL || wish[0] == '\0')
-        dbio__registry_default_path(path);
-    else if (strcmp(wish, "off") != 0)
-        (void)snprintf(path, sizeof(path), "%s", wish);
+    if (wish != NULL && wish[0] != '\0')
+        return strcmp(wish, "off") != 0 ? wish : "";
+    dbio__registry_default_path(standard);
+    return standard;
 }
 
 static int
 join_first(const char *wish)
 {
+    char standard[DBIO_REGISTRY_PATH];
     const char *why = NULL;
     int error;
 
-    trouble[0] = path[0] = '\0';
-    choose_path(wish);
+    trouble[0] = '\0';
+    (void)snprintf(path, sizeof(path), "%s", dbio__membership_choose(wish, standard));
     if (path[0] == '\0')
         return join_alone();
     error = path[0] == '/' ? join_registry(&why) : -EINVAL;

@@ -13,6 +13,7 @@
 
 #include "base/compiler.h"
 #include "core/table.h"
+#include "os/registry.h"
 
 struct dbio_membership {
     struct dbio_table *table; /* NULL before the first context */
@@ -29,6 +30,9 @@ extern struct dbio_membership dbio__membership;
  * is no error: it is logged, and the process tracks for itself. */
 DBIO_CHECKED int dbio__membership_join(const char *registry);
 
+/* The path that a process joins with this wish: the wish, what DBIO_REGISTRY says, or the default,
+ * which is put into `standard`; "" for none. */
+const char *dbio__membership_choose(const char *wish, char standard[DBIO_REGISTRY_PATH]);
 /* The path of the registry that this process shares, or asked for; "" if switched off. Valid for
  * the life of the process. */
 const char *dbio__membership_path(void);

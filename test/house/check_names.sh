@@ -20,10 +20,16 @@ judge_unique() {
 # A source file that no list names is not built, and nobody notices.
 judge_listed() {
     local listed present
-    listed=$(grep -oE '(base|os|core|backend|engine|api|shim|cli)/[a-z_0-9]+\.c' \
-        "$root/libdbio/CMakeLists.txt" | sort)
+    listed=$({
+        grep -oE '(base|os|core|backend|engine|api)/[a-z_0-9]+\.c' "$root/libdbio/CMakeLists.txt"
+        for porch in cli shim; do
+            [ ! -e "$root/libdbio/$porch/CMakeLists.txt" ] ||
+                grep -oE "\<${porch}_[a-z_0-9]+\.c" "$root/libdbio/$porch/CMakeLists.txt" |
+                sed "s|^|$porch/|"
+        done
+    } | sort)
     present=$(list_files libdbio '*.c' | sed 's|^libdbio/||' | sort)
-    judge "libdbio/CMakeLists.txt (first) lists the files of libdbio/ (second)" \
+    judge "CMakeLists.txt (first) lists the files of libdbio/ (second)" \
         "$(diff <(echo "$listed") <(echo "$present") |
             sed -nE 's/^< /only in the first: /p; s/^> /only in the second: /p')"
 }
@@ -37,7 +43,8 @@ judge_words() {
         "$(cd "$root" && { grep -InE "$words" -- "${files[@]}" || true; })"
 }
 
-# A definition begins its line with the name (.clang-format), so the line gives the name.
+# A definition begins its line with the name (.clang-format), so the line gives the name. On the
+# porch (cli, shim) shared names begin with the room's: nothing of it is in the library.
 judge_functions() {
     local file room complaints=
     for file in $(list_files libdbio '*.c'); do
@@ -46,7 +53,9 @@ judge_functions() {
             /^[a-z_0-9]+\(/ {
                 name = $0; sub(/\(.*/, "", name)
                 static = before ~ /(^|[ \t])static([ \t]|$)/
-                if (static ? name ~ /^dbio_/ : name !~ /^dbio__[a-z0-9]+/ && room != "api")
+                porch = room ~ /^(cli|shim)$/ && (name ~ "^" room "_" || name == "main")
+                shared = name ~ /^dbio__[a-z0-9]+/ || room == "api" || porch
+                if (static ? name ~ /^dbio_/ : !shared)
                     printf "%s:%d: %s\n", FILENAME, FNR, name
             }
             { before = $0 }' "$file")

@@ -1,0 +1,61 @@
+/* cli.h - what the commands of `dbio` share. */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "dbio.h"
+
+#define EXIT_TROUBLE 1
+#define EXIT_USAGE   2
+
+/* A command: its arguments begin with its own name. An exit status. */
+int cli_stat(int count, char **arguments);
+int cli_top(int count, char **arguments);
+
+/* What both accept: --json --registry FILE --help, and a process number. */
+struct cli_wishes {
+    bool json, all;
+    double interval; /* s */
+    long count;      /* 0: for ever */
+    int32_t pid;     /* 0: every process */
+    const char *registry;
+};
+
+/* Parses; -1 to go on, else the exit status. `live`: --interval, --count and --all too. */
+int cli_parse(int count, char **arguments, const char *usage, bool live, struct cli_wishes *wishes);
+
+/* The registry's path: the wish, or the default. NULL: switched off by DBIO_REGISTRY. */
+const char *cli_path(const struct cli_wishes *wishes);
+
+/* "no registry at ...: ..." with the remedy, on standard error or as JSON on standard output. */
+void cli_print_trouble(const char *path, int error, bool json);
+
+/* A JSON string, quotes and escapes included. */
+void cli_print_json_string(FILE *out, const char *text);
+/* As a JSON object. */
+void cli_print_json_request(FILE *out, const struct dbio_registry_view *view,
+                            const struct dbio_registry_request *request);
+
+/* "12 ms", "3.4 s", "2 h"; valid until called eight times more. */
+const char *cli_age(uint64_t ns);
+/* Control characters made visible; as cli_age. */
+const char *cli_text(const char *text);
+
+/* 'T' if the process is stopped, '?' if it cannot be asked. */
+char cli_process_state(int32_t pid);
+/* A name of the file, from the open descriptors of a process that has it; "device:inode" if
+ * nobody tells. Valid until the next call. */
+const char *cli_file_name(const struct dbio_registry_request *request, int32_t pid);
+
+/* The process of a request; false if it is not in the snapshot. */
+bool cli_process_of(const struct dbio_registry_view *view,
+                    const struct dbio_registry_request *request,
+                    struct dbio_registry_process *process);
+/* "running", "waiting", "stopped" or "dead". */
+const char *cli_request_state(const struct dbio_registry_request *request,
+                              const struct dbio_registry_process *process);
+
+#endif
