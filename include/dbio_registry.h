@@ -39,14 +39,21 @@ DBIO_EXPORT DBIO_MUST_USE int dbio_registry_path(char *path, size_t size);
  *            -ENOENT  there is none: no process tracks across processes.
  *            -EPERM   not a regular file, another user's, or open to others: dbio would
  *                     refuse it too. Remove it, or chmod 600.
- *            -EBADMSG something else than a registry, or of another version of dbio.
+ *            -EBADMSG something else than a registry, or of another version of dbio, or cut.
  *            -ENOMEM, or what open(2) and pread(2) say.
  * Since:     0.1
  */
 DBIO_EXPORT DBIO_MUST_USE int dbio_registry_open(const char *path,
                                                  struct dbio_registry_view **view);
 
-/** dbio_registry_refresh() - take another snapshot. Errors as above; then the last one stays. Since 0.1 */
+/**
+ * dbio_registry_refresh() - take another snapshot of the same file.
+ *
+ * Threads, Blocks, Returns: as dbio_registry_open().
+ * Errors:    as above; the last snapshot stays.   -ENOENT  the file was removed: processes that
+ *            start now meet elsewhere. Close the view and open another.
+ * Since:     0.1
+ */
 DBIO_EXPORT DBIO_MUST_USE int dbio_registry_refresh(struct dbio_registry_view *view);
 
 /** dbio_registry_close() - free a view. NULL is ignored.   Since: 0.1 */

@@ -231,9 +231,9 @@ struct dbio_registry_process {
 };
 
 struct dbio_registry_request {
-    size_t size;     /* set by the caller: sizeof(struct dbio_registry_request) */
-    uint64_t device; /* major << 32 | minor */
-    uint64_t inode;
+    size_t size;         /* set by the caller: sizeof(struct dbio_registry_request) */
+    uint64_t device;     /* major << 32 | minor */
+    uint64_t inode;      /* 0, and so is the device: one of several files that share a place */
     uint64_t begin, end; /* bytes, whole pages; end UINT64_MAX: to the end */
     uint64_t age_ns;     /* since it was announced, to a timer tick */
     uint64_t ticket;     /* 0: none, or not yet */

@@ -30,8 +30,10 @@ int cli_parse(int count, char **arguments, const char *usage, bool live, struct 
 /* The registry's path: the wish, or the default. NULL: switched off by DBIO_REGISTRY. */
 const char *cli_path(const struct cli_wishes *wishes);
 
-/* "no registry at ...: ..." with the remedy, on standard error or as JSON on standard output. */
-void cli_print_trouble(const char *path, int error, bool json);
+/* "cross-process coherence off: ...: ..." with the remedy. Where there is no registry, that is the
+ * answer, on standard output; else it is an error message. As JSON always on standard output. An
+ * exit status. */
+int cli_print_trouble(const char *path, int error, bool json);
 
 /* A JSON string, quotes and escapes included. */
 void cli_print_json_string(FILE *out, const char *text);
@@ -46,9 +48,11 @@ const char *cli_text(const char *text);
 
 /* 'T' if the process is stopped, '?' if it cannot be asked. */
 char cli_process_state(int32_t pid);
-/* A name of the file, from the open descriptors of a process that has it; "device:inode" if
- * nobody tells. Valid until the next call. */
+/* A name of the file, from the open descriptors of a process that has it; "major:minor:inode" if
+ * nobody tells. Valid until the next call. What was found is remembered until it is to be
+ * forgotten: files are renamed. */
 const char *cli_file_name(const struct dbio_registry_request *request, int32_t pid);
+void cli_forget_names(void);
 
 /* The process of a request; false if it is not in the snapshot. */
 bool cli_process_of(const struct dbio_registry_view *view,

@@ -106,7 +106,7 @@ explain(int error)
     }
 }
 
-void
+int
 cli_print_trouble(const char *path, int error, bool json)
 {
     const char *text =
@@ -122,6 +122,8 @@ cli_print_trouble(const char *path, int error, bool json)
         cli_print_json_string(stdout, text);
         fputs("}\n", stdout);
     } else {
-        printf("cross-process coherence off: %s: %s\n", path != NULL ? path : "no registry", text);
+        fprintf(error == -ENOENT ? stdout : stderr, "cross-process coherence off: %s: %s\n",
+                path != NULL ? cli_text(path) : "no registry", text);
     }
+    return error == -ENOENT && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_TROUBLE;
 }

@@ -55,7 +55,7 @@ static void
 print_text(const struct dbio_registry_view *view, const struct dbio_registry_info *info,
            const struct cli_wishes *wishes, const char *path)
 {
-    printf("cross-process coherence on: %s\n", path);
+    printf("cross-process coherence on: %s\n", cli_text(path));
     printf("processes %u of %u (%u dead), files %u of %u, requests %u of %u outstanding\n",
            info->processes, info->processes_max, info->dead, info->files, info->files_max,
            info->requests, info->requests_max);
@@ -123,9 +123,8 @@ cli_stat(int count, char **arguments)
     if (error == 0)
         error = dbio_registry_info(view, &info);
     if (error != 0) {
-        cli_print_trouble(path, error, wishes.json);
         dbio_registry_close(view);
-        return error == -ENOENT ? EXIT_SUCCESS : EXIT_TROUBLE;
+        return cli_print_trouble(path, error, wishes.json);
     }
     (wishes.json ? print_json : print_text)(view, &info, &wishes, path);
     dbio_registry_close(view);

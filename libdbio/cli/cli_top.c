@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
@@ -109,12 +110,20 @@ print_json(const struct dbio_registry_view *view, const struct cli_wishes *wishe
     fputs("]}\n", stdout);
 }
 
+/* A signal cuts it short, also one that comes between the question and the sleep. */
 static void
 pause_for(double seconds)
 {
     struct timespec time = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};
+    sigset_t ending, before;
 
-    (void)nanosleep(&time, NULL); /* a signal ends it, which is what it is for */
+    (void)sigemptyset(&ending);
+    (void)sigaddset(&ending, SIGINT);
+    (void)sigaddset(&ending, SIGTERM);
+    (void)sigprocmask(SIG_BLOCK, &ending, &before);
+    if (!ended)
+        (void)ppoll(NULL, 0, &time, &before);
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
 static int
@@ -130,6 +139,7 @@ watch(struct dbio_registry_view *view, const struct cli_wishes *wishes)
         if (looks == wishes->count)
             break;
         pause_for(wishes->interval);
+        cli_forget_names();
         if (!ended)
             error = dbio_registry_refresh(view);
     }
@@ -153,10 +163,8 @@ cli_top(int count, char **arguments)
         return status;
     path = cli_path(&wishes);
     error = path == NULL ? -ENOENT : dbio_registry_open(path, &view);
-    if (error != 0) {
-        cli_print_trouble(path, error, wishes.json);
-        return error == -ENOENT ? EXIT_SUCCESS : EXIT_TROUBLE;
-    }
+    if (error != 0)
+        return cli_print_trouble(path, error, wishes.json);
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
     status = watch(view, &wishes);

@@ -13,7 +13,8 @@
 #include "cli/cli.h"
 
 #define ROOMS 8
-#define ROOM  256
+#define ROOM  4096 /* a path */
+#define NAMES 64
 
 /* The next of a few places for a short text. */
 static char *
@@ -100,10 +101,10 @@ is_same_file(int directory, const char *name, const struct dbio_registry_request
            ((uint64_t)major(status.st_dev) << 32 | minor(status.st_dev)) == request->device;
 }
 
-const char *
-cli_file_name(const struct dbio_registry_request *request, int32_t pid)
+/* A name of the file from the process's descriptors, in `name` of ROOM bytes; false: none. */
+static bool
+find_name(const struct dbio_registry_request *request, int32_t pid, char *name)
 {
-    static char name[4096];
     struct dirent *entry;
     ssize_t length = -1;
     char path[64];
@@ -113,15 +114,51 @@ cli_file_name(const struct dbio_registry_request *request, int32_t pid)
     directory = opendir(path);
     while (directory != NULL && length <= 0 && (entry = readdir(directory)) != NULL)
         if (is_same_file(dirfd(directory), entry->d_name, request))
-            length = readlinkat(dirfd(directory), entry->d_name, name, sizeof(name) - 1);
+            length = readlinkat(dirfd(directory), entry->d_name, name, ROOM - 1);
     if (directory != NULL)
         closedir(directory);
-    if (length > 0)
-        name[length] = '\0';
-    else
-        snprintf(name, sizeof(name), "%u:%u:%" PRIu64, (unsigned)(request->device >> 32),
-                 (unsigned)request->device, request->inode);
-    return name;
+    if (length <= 0)
+        return false;
+    name[length] = '\0';
+    return true;
+}
+
+/* Names that were found lately: a process may have many requests on one file, and many
+ * descriptors. */
+static struct known {
+    uint64_t device, inode; /* inode 0: empty */
+    char name[ROOM];
+} names[NAMES];
+
+void
+cli_forget_names(void)
+{
+    size_t i;
+
+    for (i = 0; i < NAMES; i++)
+        names[i].inode = 0;
+}
+
+const char *
+cli_file_name(const struct dbio_registry_request *request, int32_t pid)
+{
+    struct known *known = &names[(request->inode ^ request->device) % NAMES];
+    char *room;
+
+    if (request->inode == 0)
+        return "one of several";
+    if (known->inode == request->inode && known->device == request->device)
+        return known->name;
+    if (find_name(request, pid, known->name)) {
+        known->inode = request->inode;
+        known->device = request->device;
+        return known->name;
+    }
+    known->inode = 0;
+    room = take_room();
+    snprintf(room, ROOM, "%u:%u:%" PRIu64, (unsigned)(request->device >> 32),
+             (unsigned)request->device, request->inode);
+    return room;
 }
 
 bool

@@ -8,7 +8,8 @@
  * Invariant: what is read from the file is checked before it is used as an index.
  *
  * The file is read and not mapped: one that shrinks while it is looked at would end the process
- * (SIGBUS). The slots are read twice, and those that changed in between are left out.
+ * (SIGBUS). The slots' words are read again after the slots, and those that hold something else by
+ * then are left out: their fields may be of two requests.
  */
 #include "engine/outlook.h"
 
@@ -18,6 +19,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/mem.h"
 #include "core/inflight.h"
@@ -42,6 +44,7 @@ struct dbio_registry_view {
     uint32_t process_count, request_count;
     struct request requests[DBIO_TABLE_SLOTS];
     struct dbio_table table; /* a copy; the rows are left out */
+    struct dbio_table fresh; /* the next one, as far as it has been read */
     struct dbio_slot again[DBIO_TABLE_SLOTS];
 };
 
@@ -64,20 +67,47 @@ read_part(const struct dbio_registry_view *view, void *target, size_t offset, si
     return 0;
 }
 
+/* Is it still the file that processes of today would join, and whole? */
 static int
-read_table(struct dbio_registry_view *view)
+check_file(const struct dbio_registry_view *view)
 {
-    size_t slots = offsetof(struct dbio_table, slots);
-    int error = read_part(view, &view->table.header, 0, sizeof(view->table.header));
+    struct stat status;
+    int error = dbio__sys_fstat(view->registry.fd, &status);
 
     if (error != 0)
         return error;
-    if (dbio__table_check(&view->table.header, sizeof(view->table)) != NULL)
-        return -EBADMSG;
-    error = read_part(view, view->again, slots, sizeof(view->again));
+    if (status.st_nlink == 0)
+        return -ENOENT;
+    return (uint64_t)status.st_size == sizeof(view->table) ? 0 : -EBADMSG;
+}
+
+/* Into `fresh`, and from there to `table` when nothing can fail any more. */
+static int
+read_table(struct dbio_registry_view *view)
+{
+    size_t length = offsetof(struct dbio_table, uses);
+    int error = check_file(view);
+
     if (error == 0)
-        error = read_part(view, &view->table, 0, offsetof(struct dbio_table, uses));
+        error = read_part(view, &view->fresh, 0, length);
+    if (error == 0 && dbio__table_check(&view->fresh.header, sizeof(view->fresh)) != NULL)
+        error = -EBADMSG;
+    if (error == 0)
+        error =
+            read_part(view, view->again, offsetof(struct dbio_table, slots), sizeof(view->again));
+    if (error == 0)
+        memcpy(&view->table, &view->fresh, length);
     return error;
+}
+
+/* As engine/membership.c sees it: what has lost its lock, but maps the registry still, lives. */
+static bool
+is_alive(const struct dbio_registry_view *view, uint32_t owner)
+{
+    int32_t pid = atomic_load(&view->table.owners[owner].pid);
+
+    return dbio__registry_is_claimed(&view->registry, owner) != 0 ||
+           (pid > 0 && dbio__registry_is_mapped_by(&view->registry, pid));
 }
 
 static void
@@ -90,10 +120,20 @@ list_processes(struct dbio_registry_view *view)
         view->index_of[i] = UINT32_MAX;
         if (atomic_load(&view->table.owners[i].live) != 1)
             continue;
-        view->alive[i] = dbio__registry_is_claimed(&view->registry, i) != 0;
+        view->alive[i] = is_alive(view, i);
         view->index_of[i] = view->process_count;
         view->processes[view->process_count++] = i;
     }
+}
+
+/* Did the slot hold one request from the first reading to the second? It may have drawn a number
+ * meanwhile, and others may have begun to wait for it. */
+static bool
+is_steady(const struct dbio_slot *slot, const struct dbio_slot *again)
+{
+    uint64_t changed = atomic_load(&slot->word) ^ atomic_load(&again->word);
+
+    return (changed & ~(uint64_t)(DBIO_PHASE_MASK | DBIO_WORD_WAITED)) == 0;
 }
 
 static int
@@ -113,7 +153,7 @@ list_requests(struct dbio_registry_view *view)
     for (i = 0; i < limit; i++) {
         struct request *request = &view->requests[view->request_count];
 
-        if (atomic_load(&view->again[i].word) != atomic_load(&view->table.slots[i].word) ||
+        if (!is_steady(&view->table.slots[i], &view->again[i]) ||
             !dbio__inflight_look(&view->table.slots[i], &request->seen))
             continue;
         request->waiters = 0;
@@ -256,14 +296,17 @@ dbio__outlook_request(const struct dbio_registry_view *view, unsigned index,
     const struct dbio_entry *entry;
     const struct request *from;
     uint32_t owner;
+    bool common;
 
     if (index >= view->request_count)
         return -ENOENT;
     from = &view->requests[index];
     owner = dbio__slot_owner(from->seen.word);
     entry = &view->table.entries[from->seen.entry % DBIO_TABLE_ENTRIES];
-    request->device = atomic_load(&entry->device);
-    request->inode = atomic_load(&entry->inode);
+    /* A common entry has the key of whichever file came first. */
+    common = dbio__table_is_common(from->seen.entry);
+    request->device = common ? 0 : atomic_load(&entry->device);
+    request->inode = common ? 0 : atomic_load(&entry->inode);
     request->begin = from->seen.range.begin;
     request->end = from->seen.range.end;
     request->age_ns = age(view, from->seen.since_ns);
