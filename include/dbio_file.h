@@ -205,19 +205,26 @@ DBIO_EXPORT DBIO_MUST_USE int dbio_sync_range(struct dbio_file *file, off_t offs
  * dbio_truncate() - set the file's size.
  * dbio_allocate() - allocate blocks (fallocate(2)); DBIO_KEEP_SIZE keeps the size.
  * dbio_punch() - deallocate a range; it reads as zeros, the size stays.
+ * dbio_collapse() - take a range out; what is behind it moves up, the size shrinks.
+ * dbio_insert() - put a hole in; what is at `offset` and behind moves down, the size grows.
  *
  * Order:     exclusive: each waits for every outstanding request in its range (truncate:
- *            from the smaller of old and new size to infinity), and holds off new ones.
+ *            from the smaller of old and new size to infinity; collapse and insert: from
+ *            `offset` to infinity), and holds off new ones.
+ * Arguments: collapse and insert: `offset` and `length` are multiples of the file system's block
+ *            size, `offset` is inside the file, and collapse leaves something behind the range.
  * Returns:   0.
  * Errors:    as ftruncate(2) and fallocate(2): -ENOSPC, -EFBIG, -EDQUOT, -EPERM,
  *            -EOPNOTSUPP (the file system cannot); -EINVAL for a negative size, or a
- *            length of 0 (allocate, punch).
+ *            length of 0 (all but truncate), or what collapse and insert cannot take.
  * Since:     0.1
  */
 DBIO_EXPORT DBIO_MUST_USE int dbio_truncate(struct dbio_file *file, off_t size);
 DBIO_EXPORT DBIO_MUST_USE int dbio_allocate(struct dbio_file *file, off_t offset, off_t length,
                                             unsigned flags);
 DBIO_EXPORT DBIO_MUST_USE int dbio_punch(struct dbio_file *file, off_t offset, off_t length);
+DBIO_EXPORT DBIO_MUST_USE int dbio_collapse(struct dbio_file *file, off_t offset, off_t length);
+DBIO_EXPORT DBIO_MUST_USE int dbio_insert(struct dbio_file *file, off_t offset, off_t length);
 
 /**
  * dbio_advise() - pass POSIX_FADV_* advice for a range (`length` 0: to the end).

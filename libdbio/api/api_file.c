@@ -144,8 +144,9 @@ dbio_allocate(struct dbio_file *file, off_t offset, off_t length, unsigned flags
                                     range);
 }
 
-int
-dbio_punch(struct dbio_file *file, off_t offset, off_t length)
+/* The operations of fallocate(2) on a range that must not be empty. */
+static int
+change_range(struct dbio_file *file, int how, off_t offset, off_t length)
 {
     struct dbio_range range;
     int error = check_writable(file);
@@ -154,9 +155,25 @@ dbio_punch(struct dbio_file *file, off_t offset, off_t length)
         error = dbio__check_span(offset, length, &range);
     if (error == 0 && length == 0)
         error = -EINVAL;
-    if (error != 0)
-        return error;
-    return dbio__exclusive_allocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, range);
+    return error != 0 ? error : dbio__exclusive_allocate(file, how, range);
+}
+
+int
+dbio_punch(struct dbio_file *file, off_t offset, off_t length)
+{
+    return change_range(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
+}
+
+int
+dbio_collapse(struct dbio_file *file, off_t offset, off_t length)
+{
+    return change_range(file, FALLOC_FL_COLLAPSE_RANGE, offset, length);
+}
+
+int
+dbio_insert(struct dbio_file *file, off_t offset, off_t length)
+{
+    return change_range(file, FALLOC_FL_INSERT_RANGE, offset, length);
 }
 
 int

@@ -30,6 +30,10 @@ static const char usage[] =
     "CLASS    direct or buffered, read or write; exclusive: truncate, punch, map and the like\n"
     "RANGE    bytes of the file, whole pages\n"
     "WAITERS  requests that wait for this one\n"
+    "PID      its process, 0 if that is gone; PROGRAM its name\n"
+    "FILE     one of its names; else major:minor:inode; or \"one of several\", where so many "
+    "files\n"
+    "         are open that they share a place\n"
     "\n"
     "Exit status: 0 ended by Ctrl-C or --count, 1 the registry is refused or cannot be read, 2\n"
     "wrong usage.\n";

@@ -54,9 +54,11 @@ withdraw(const struct dbio_announcement *a)
 static void
 end_thread(void *unused)
 {
+    struct dbio_announcement left = outstanding; /* withdraw() clears it */
+
     (void)unused;
-    if (outstanding.word != 0)
-        withdraw(&outstanding);
+    if (left.word != 0)
+        withdraw(&left);
     if (thread_number <= NUMBERS) /* a later thread's */
         atomic_fetch_and(&numbers_taken, ~(UINT64_C(1) << (thread_number - 1)));
     thread_number = 0;

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/falloc.h>
 
 #include "engine/arbitration.h"
 #include "engine/transfer.h"
@@ -70,10 +71,13 @@ dbio__exclusive_truncate(struct dbio_file *file, uint64_t size)
 int
 dbio__exclusive_allocate(struct dbio_file *file, int how, struct dbio_range range)
 {
+    struct dbio_range alone = range;
     struct dbio_announcement a;
     int error;
 
-    dbio__exclusive_begin(file, range, &a);
+    if ((how & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE)) != 0)
+        alone.end = DBIO_RANGE_END; /* everything behind it moves */
+    dbio__exclusive_begin(file, alone, &a);
     do
         error = dbio__sys_fallocate(file->descriptors->buffered, how, range.begin,
                                     range.end - range.begin);
@@ -81,6 +85,8 @@ dbio__exclusive_allocate(struct dbio_file *file, int how, struct dbio_range rang
     /* Partial pages at the ends of a hole are zeroed in the cache. */
     dbio__known_mark(&file->inode->known, (struct dbio_range){range.begin, range.begin + 1});
     dbio__known_mark(&file->inode->known, (struct dbio_range){range.end - 1, range.end});
+    if (alone.end != range.end)
+        dbio__known_mark(&file->inode->known, alone);
     dbio__arbitration_end(&a);
     return error;
 }

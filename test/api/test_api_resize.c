@@ -160,6 +160,42 @@ START_TEST(random_resizing_between_reads_and_writes_gives_what_the_model_gives)
 }
 END_TEST
 
+/* ext4 and XFS have both; what a file system cannot do it says. */
+START_TEST(collapse_and_insert_move_what_is_behind)
+{
+    const struct t_filesystem *where = &t_filesystems()[_i];
+
+    for (unsigned mode = 0; mode < 4; mode++) {
+        struct t_rig rig = t_rig(where->directory, (enum dbio_mode)mode, SIZE);
+        char *memory = t_aligned(SIZE);
+        int error = dbio_collapse(rig.file, 64 * KIB, 32 * KIB);
+
+        if (error == -EOPNOTSUPP) {
+            ck_assert_int_eq(dbio_insert(rig.file, 64 * KIB, 32 * KIB), -EOPNOTSUPP);
+            t_file_verify(rig.path, T_SEED, 0, SIZE);
+            t_close(rig.context, rig.file);
+            t_skip("this file system has neither collapse nor insert");
+        }
+        ck_assert_int_eq(error, 0);
+        ck_assert_int_eq(dbio_size(rig.file), SIZE - 32 * KIB);
+        ck_assert_int_eq(dbio_pread(rig.file, memory, SIZE, 0, 0), SIZE - 32 * KIB);
+        t_pattern_verify(memory, 64 * KIB, T_SEED, 0);
+        t_pattern_verify(memory + 64 * KIB, SIZE - 96 * KIB, T_SEED, 96 * KIB);
+        ck_assert_int_eq(dbio_insert(rig.file, 64 * KIB, 32 * KIB), 0);
+        ck_assert_int_eq(dbio_size(rig.file), SIZE);
+        ck_assert_int_eq(dbio_pread(rig.file, memory, SIZE, 0, 0), SIZE);
+        t_pattern_verify(memory, 64 * KIB, T_SEED, 0);
+        for (size_t at = 64 * KIB; at < 96 * KIB; at++)
+            ck_assert_int_eq(memory[at], 0);
+        t_pattern_verify(memory + 96 * KIB, SIZE - 96 * KIB, T_SEED, 96 * KIB);
+        ck_assert_int_eq(dbio_collapse(rig.file, 1, 32 * KIB), -EINVAL);
+        ck_assert_int_eq(dbio_insert(rig.file, 0, 0), -EINVAL);
+        ck_assert_int_eq(dbio_collapse(rig.file, -1, 4 * KIB), -EINVAL);
+        t_close(rig.context, rig.file);
+    }
+}
+END_TEST
+
 Suite *
 t_suite(void)
 {
@@ -168,6 +204,7 @@ t_suite(void)
 
     t_add_filesystem_test(cases, truncate_cuts_and_what_grows_again_is_zero);
     t_add_filesystem_test(cases, punch_makes_zeros_and_keeps_the_size);
+    t_add_filesystem_test(cases, collapse_and_insert_move_what_is_behind);
     t_add_filesystem_test(cases, allocate_gives_blocks_and_changes_the_size_unless_told_to_keep_it);
     t_add_filesystem_test(cases, errors_are_those_of_the_kernel_and_change_nothing);
     t_add_filesystem_test(cases,

@@ -10,10 +10,11 @@ client=${2:?the second argument: a client to look at}
 passed=0 failed=0
 work=$(mktemp -d "${DBIO_TEST_DIR:-${TMPDIR:-/var/tmp}}/dbio-cli.XXXXXX")
 registry=$(mktemp -u /dev/shm/dbio-cli.XXXXXX)
-holder=
+holder= other=
 
 clean_up() {
     [ -z "$holder" ] || kill -KILL "$holder" 2>/dev/null
+    [ -z "$other" ] || kill -KILL "$other" 2>/dev/null
     rm -rf "$work" "$registry"
 }
 trap clean_up EXIT
@@ -82,6 +83,8 @@ check "an empty file" 1 "refused: not a registry" "$dbio" stat --registry "$work
 check "open to others" 1 "open to others" "$dbio" stat --registry "$work/open"
 check "a link" 1 "refused: not a regular file" "$dbio" stat --registry "$work/link"
 check "a directory" 1 "coherence off" "$dbio" stat --registry "$work"
+check "a refusal is a message, not an answer" 0 '^$' \
+    bash -c '"$1" stat --registry "$2" 2>/dev/null || [ $? -eq 1 ]' - "$dbio" "$work/garbage"
 check_json "garbage in JSON" 1 '"refused" in x["why"]' "$dbio" top --json --registry "$work/garbage"
 
     "$client" "$work/a \"file\"" &
@@ -104,13 +107,34 @@ check_json "garbage in JSON" 1 '"refused" in x["why"]' "$dbio" top --json --regi
     check "two looks" 0 "AGE.*AGE" "$dbio" top --count 2 --interval 0.05
     timeout --preserve-status -s INT 1 "$dbio" top --interval 0.2 >/dev/null
     check "Ctrl-C" 0 "^0$" echo $?
+    long=$work/$(printf '%0200d/%0200d' 1 2)
+    mkdir -p "${long%/*}"
+    "$client" "$long"$'\n"\\\t\xff\xc3\xa4' &
+    other=$!
+    seen=no
+    for _ in $(seq 200); do
+        "$dbio" top --json --count 1 "$other" | python3 -c '
+import json, sys
+x = json.load(sys.stdin)["requests"]
+sys.exit(not (x and x[0]["file"].encode("latin-1").endswith(b"2\n\"\\\t\xff\xc3\xa4")))' && seen=yes && break
+    done
+    check "a long name of any bytes" 0 "yes" echo $seen
+    kill -KILL "$other"
+    wait "$other" 2>/dev/null
+    other=
     kill -STOP "$holder"
+    for _ in $(seq 100); do # a system call that waits for the disk ends before the process stops
+        "$dbio" stat "$holder" | grep -q stopped && break
+        sleep 0.05
+    done
     check "stopped" 0 "$holder +cli_client +stopped" "$dbio" stat
     kill -CONT "$holder"
     kill -KILL "$holder"
     wait "$holder" 2>/dev/null
     check "dead" 0 "$holder +cli_client +dead" "$dbio" stat
     holder=
+    (sleep 0.5; rm "$registry") &
+    check "a registry that is removed" 1 "cannot be read any more" "$dbio" top --interval 0.1 --count 50
 
 echo "test_cli: $passed passed, $failed failed, 0 skipped"
 [ "$failed" -eq 0 ]

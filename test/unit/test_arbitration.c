@@ -288,15 +288,44 @@ START_TEST(a_signal_does_not_end_a_wait)
 }
 END_TEST
 
+static void *
+end_in_the_midst(void *argument)
+{
+    struct dbio_announcement a;
+
+    ck_assert_int_eq(begin(DBIO_CLASS_EXCLUSIVE, page, false, &a), 0);
+    ck_assert_uint_eq(dbio__inflight_outstanding(TABLE), 1);
+    if (argument != NULL)
+        pthread_exit(NULL); /* as from a signal handler */
+    return NULL;
+}
+
+START_TEST(a_thread_that_ends_in_the_midst_of_a_request_withdraws_it)
+{
+    struct dbio_announcement a;
+    pthread_t thread;
+
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(pthread_create(&thread, NULL, end_in_the_midst, i == 0 ? NULL : &thread),
+                         0);
+        ck_assert_int_eq(pthread_join(thread, NULL), 0);
+        ck_assert_uint_eq(dbio__inflight_outstanding(TABLE), 0);
+    }
+    ck_assert_int_eq(begin(DBIO_CLASS_DIRECT_WRITE, page, true, &a), 0);
+    dbio__arbitration_end(&a);
+}
+END_TEST
+
 /* It has a place of its own among the processes, and waits for its parent like for anyone. */
 START_TEST(a_child_of_fork_has_nothing_outstanding)
 {
-    uint32_t parent = dbio__membership.owner;
     struct dbio_announcement a;
+    uint32_t parent;
     int status;
     pid_t child;
 
     ck_assert_int_eq(begin(DBIO_CLASS_EXCLUSIVE, page, false, &a), 0);
+    parent = dbio__membership.owner;
     child = fork();
     ck_assert_int_ge(child, 0);
     if (child == 0) {
@@ -376,6 +405,7 @@ t_suite(void)
     tcase_add_test(cases, a_crowd_of_direct_writers_does_not_starve_a_buffered_one);
     tcase_add_test(cases, with_a_full_table_a_request_waits_for_a_slot_or_says_that_it_would);
     tcase_add_test(cases, a_signal_does_not_end_a_wait);
+    tcase_add_test(cases, a_thread_that_ends_in_the_midst_of_a_request_withdraws_it);
     tcase_add_test(cases, a_child_of_fork_has_nothing_outstanding);
     tcase_add_test(cases, a_wait_of_more_than_a_second_is_seen_in_the_log);
     tcase_add_test(cases, threads_have_numbers_of_their_own);

@@ -6,8 +6,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "engine/membership.h"
 #include "t_cache.h"
 #include "t_dbio.h"
 #include "t_fault.h"
@@ -104,6 +106,46 @@ START_TEST(a_failed_sync_is_latched_and_the_next_one_does_not_succeed)
         t_fault_disarm();
         t_close(rig.context, rig.file);
     }
+}
+END_TEST
+
+static int
+fail_in_another_process(const char *path)
+{
+    struct dbio_context *context = t_context();
+    struct dbio_file *file = t_open(context, path, DBIO_MODE_BUFFERED);
+
+    t_fault_one(DBIO_SYS_FDATASYNC, 1, EIO);
+    if (dbio_fdatasync(file) != -EIO)
+        return 1;
+    t_fault_disarm();
+    return dbio_close(file) != 0; /* told already */
+}
+
+START_TEST(what_one_process_was_told_every_process_is_told_until_all_have_closed_the_file)
+{
+    struct t_rig rig = t_rig(t_filesystems()[_i].directory, DBIO_MODE_BUFFERED, SIZE);
+    struct dbio_context *context = t_context();
+    pid_t child = fork();
+    int status;
+
+    ck_assert_int_ge(child, 0);
+    if (child == 0)
+        _exit(fail_in_another_process(rig.path));
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+    ck_assert_int_eq(dbio_fdatasync(rig.file),
+                     -EIO); /* the kernel tells once, and told the child */
+    ck_assert_int_eq(dbio_fsync(rig.file), -EIO);
+    t_close(rig.context, rig.file);
+    rig.file = t_open(context, rig.path, DBIO_MODE_BUFFERED);
+    /* The dead child counts until it is buried, which the next process to join sees to. */
+    dbio__membership_bury_dead();
+    t_close(context, rig.file);
+    context = t_context();
+    rig.file = t_open(context, rig.path, DBIO_MODE_BUFFERED);
+    ck_assert_int_eq(dbio_fdatasync(rig.file), 0);
+    t_close(context, rig.file);
 }
 END_TEST
 
@@ -237,6 +279,8 @@ t_suite(void)
     t_add_direct_test(
         cases, a_failed_flush_is_told_by_every_later_sync_through_any_handle_until_all_are_closed);
     tcase_add_test(cases, a_failed_sync_is_latched_and_the_next_one_does_not_succeed);
+    t_add_filesystem_test(
+        cases, what_one_process_was_told_every_process_is_told_until_all_have_closed_the_file);
     t_add_direct_test(cases, the_first_failure_is_the_one_that_is_told);
     t_add_direct_test(cases, a_failure_that_no_sync_has_told_is_told_by_close_once);
     t_add_direct_test(cases, a_failure_that_a_sync_has_told_is_not_told_by_close);
