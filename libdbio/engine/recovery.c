@@ -24,6 +24,12 @@
  * left in any of the kills that were measured (hazard 29). */
 #define GRACE_NS UINT64_C(50000000)
 
+/* A trial costs tens of milliseconds (io_destroy), and on a fast device may find out nothing. */
+#define TRIALS_APART_NS UINT64_C(1000000000)
+
+/* Of this process; relaxed: a trial too many, or one left out, changes how long a waiter waits. */
+static _Atomic uint64_t next_trial_ns;
+
 /* Another file system may have the device number later. */
 static uint64_t
 device_key(const struct dbio_inode *inode)
@@ -31,15 +37,20 @@ device_key(const struct dbio_inode *inode)
     return inode->identity.device ^ inode->facts.fs_magic << 20 ^ 1u;
 }
 
-/* Does the barrier of this file's file system wait for direct I/O? Found out once. */
+/* Does the barrier of this file's file system wait for direct I/O? Found out once, or asked again
+ * a second later. */
 static bool
 barrier_waits(struct dbio_file *file)
 {
     struct dbio_table *table = dbio__membership.table;
     uint64_t device = device_key(file->inode);
     uint32_t verdict = dbio__table_verdict(table, device);
+    uint64_t now = dbio__clock_ns();
 
-    if (verdict == DBIO_DRAIN_UNKNOWN && dbio__file_direct(file) != DBIO_FD_NONE) {
+    if (verdict == DBIO_DRAIN_UNKNOWN &&
+        now >= atomic_load_explicit(&next_trial_ns, memory_order_relaxed) &&
+        dbio__file_direct(file) != DBIO_FD_NONE) {
+        atomic_store_explicit(&next_trial_ns, now + TRIALS_APART_NS, memory_order_relaxed);
         verdict = dbio__drain_try(file->descriptors->buffered, dbio__file_direct(file));
         if (verdict != DBIO_DRAIN_UNKNOWN)
             dbio__table_judge(table, device, verdict);
@@ -51,14 +62,13 @@ barrier_waits(struct dbio_file *file)
 static void
 drain(const struct dbio_turn *turn, uint32_t owner, uint64_t life)
 {
-    uint64_t end, now;
+    uint64_t end = dbio__membership_note_dead(owner, life) + GRACE_NS, now;
     int slept;
 
     /* In a common entry the slot may be another file's, which we cannot drain. */
     if (turn->file != NULL && !dbio__table_is_common(turn->entry) && barrier_waits(turn->file) &&
         dbio__drain_wait(turn->file->descriptors->buffered) == 0)
         return;
-    end = dbio__membership_note_dead(owner, life) + GRACE_NS;
     while ((now = dbio__clock_ns()) < end) {
         _Atomic uint32_t never = 0;
 

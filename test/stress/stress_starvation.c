@@ -28,7 +28,8 @@
 #define MANY    32
 #define SECONDS 4
 #define SAMPLES 100000u
-#define LEAST   20u /* requests of the one; a slow disk manages that in a second */
+/* Requests of the one, however long they take; Check's time limit ends a run in which it starves. */
+#define LEAST 20u
 
 static _Atomic uint64_t *turns; /* of the many, in shared memory */
 
@@ -77,7 +78,7 @@ write_between(struct dbio_file *file, double seconds, double *waits)
     void *memory = t_aligned(RANGE);
     uint32_t count = 0;
 
-    while (count < SAMPLES && seconds_now() < end) {
+    while (count < SAMPLES && (count < LEAST || seconds_now() < end)) {
         double begin = seconds_now();
 
         ck_assert_int_eq(dbio_pwrite(file, memory, RANGE, 0, 0), (ssize_t)RANGE);
@@ -126,7 +127,7 @@ run_one_among_many(const struct t_filesystem *filesystem, enum dbio_mode one, en
            1e3 * waits[(uint64_t)count * 999 / 1000], 1e3 * waits[count - 1],
            (double)t_stat(rig.context, DBIO_STAT_WAIT_NS_MAX) / 1e6);
     fflush(stdout);
-    ck_assert_uint_gt(count, LEAST);
+    ck_assert_uint_ge(count, LEAST);
     ck_assert_uint_gt(t_stat(rig.context, DBIO_STAT_WAITS), 0);
     t_close(rig.context, rig.file);
 }

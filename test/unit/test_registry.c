@@ -285,7 +285,7 @@ START_TEST(every_call_of_opening_and_mapping_may_fail)
             int error;
 
             (void)unlink(path);
-            t_fault_one(calls[i], nth, EIO);
+            t_fault_one((int)calls[i], nth, EIO);
             error = dbio__registry_open(path, true, &registry, &why);
             if (error == 0) {
                 error = dbio__registry_map(&registry, BYTES, &why);
