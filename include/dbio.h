@@ -46,6 +46,7 @@
 #include "dbio_export.h"
 #include "dbio_file.h"
 #include "dbio_registry.h"
+#include "dbio_statistics.h"
 #include "dbio_stats.h"
 #include "dbio_types.h"
 #include "dbio_version.h"

@@ -27,6 +27,8 @@
  *            -EFAULT  a NULL buffer with a length, or other memory that the kernel
  *                     rejects. Where dbio copies (unaligned requests) invalid memory is a
  *                     SIGSEGV, as with memcpy(3): pass valid memory.
+ *            -ESTALE  a descriptor adopted with DBIO_ADOPT_SHARE is not open on this file any
+ *                     more: close the handle before the descriptor.
  *            -EIO     the device failed, now or (syncs) earlier: see dbio_fdatasync().
  *
  * Part of dbio, BSD-2-Clause. See LICENSE.
@@ -79,12 +81,18 @@ DBIO_EXPORT DBIO_MUST_USE int dbio_open(struct dbio_context *context, const char
  *            The flags, the offset and the locks of `fd` are left alone. Without
  *            DBIO_ADOPT_BORROW the descriptor belongs to dbio on success (as with
  *            fdopen(3)) and dbio_close() closes it; on failure it stays the caller's.
+ *            With DBIO_ADOPT_SHARE too it stays the caller's, and requests go through it where
+ *            its flags allow: page cache through one without O_DIRECT, direct through one with.
+ *            dbio opens only the other kind, when it is needed. Call dbio_close() just before
+ *            the descriptor is closed, or before F_SETFL changes what it is. A shared O_APPEND
+ *            descriptor serves reads and spans; writing with it is the caller's.
  * Locks:     closing any descriptor of an inode drops every POSIX record lock that the
  *            process has on it (fcntl(2)). dbio therefore keeps its private descriptors
  *            open as long as another handle is open on the inode or this process holds
  *            such a lock (asked with F_OFD_GETLK), and closes them later.
  * Returns:   0, and *file.
- * Errors:    -EBADF  `fd` is not open, or is O_PATH; -EINVAL, -E2BIG, -EISDIR, -ESPIPE,
+ * Errors:    -EBADF  `fd` is not open, or is O_PATH; -EINVAL (also: shared, with both O_DIRECT
+ *            and O_APPEND), -E2BIG, -EISDIR, -ESPIPE,
  *            -ENOTSUP, -EOPNOTSUPP, -ENOMEM as dbio_open().
  * Since:     0.1
  */
@@ -260,6 +268,50 @@ DBIO_EXPORT DBIO_MUST_USE int dbio_advise(struct dbio_file *file, off_t offset, 
 DBIO_EXPORT DBIO_MUST_USE int dbio_map(struct dbio_file *file, off_t offset, size_t length,
                                        int protection, int flags, void **address);
 DBIO_EXPORT DBIO_MUST_USE int dbio_unmap(struct dbio_file *file, void *address, size_t length);
+
+/**
+ * dbio_span_begin() - announce a request that the caller carries out itself.
+ * dbio_span_end() - it is over.
+ *
+ * Effect:    between the two the caller may do what `io_class` (enum dbio_class) says with bytes
+ *            [offset, offset + length) of the file by its own system calls: requests of others
+ *            that conflict wait, as for any request. Meant for programs that do part of their I/O
+ *            past dbio: read(2) and write(2), sendfile(2), fallocate(2).
+ * Arguments: `length` 0: to infinity. `flags`: DBIO_NOWAIT.
+ * Memory:    `span` is the caller's, and is not copied or moved meanwhile.
+ * Threads:   the same thread begins and ends, and asks nothing else of this file in between: it
+ *            would wait for itself. A thread that ends meanwhile ends its span.
+ * Blocks:    begin: for overlapping requests that conflict.
+ * Returns:   0.
+ * Errors:    -EAGAIN  DBIO_NOWAIT and it would have to wait.
+ *            -EINVAL  end: `span` is not one that has begun.
+ * Since:     0.1
+ */
+DBIO_EXPORT DBIO_MUST_USE int dbio_span_begin(struct dbio_file *file, unsigned io_class,
+                                              off_t offset, off_t length, unsigned flags,
+                                              struct dbio_span *span);
+DBIO_EXPORT int dbio_span_end(struct dbio_file *file, struct dbio_span *span);
+
+/**
+ * dbio_demote() - send the file through the page cache for good, in this process.
+ *
+ * Effect:    requests through any handle of the process on the file go buffered from now on, for
+ *            `reason`: DBIO_REASON_USED_* or DBIO_REASON_POLICY. With DBIO_REASON_FILE_MAPPED
+ *            outstanding direct I/O is waited for first, and every process goes buffered until
+ *            this one has ended: for mappings that were not made by dbio_map().
+ * Returns:   0.   Errors: -EINVAL for another reason.
+ * Since:     0.1
+ */
+DBIO_EXPORT DBIO_MUST_USE int dbio_demote(struct dbio_file *file, unsigned reason);
+
+/**
+ * dbio_owns_descriptor() - is `fd` a descriptor that dbio opened for itself?
+ *
+ * For programs that close what they do not know: leave such ones open. Not those adopted.
+ * Threads:   any.   Signals: async-signal-safe.
+ * Returns:   1 or 0.   Since: 0.1
+ */
+DBIO_EXPORT int dbio_owns_descriptor(int fd);
 
 /**
  * dbio_size() - the file's size in bytes now, as fstat(2) says it.

@@ -33,6 +33,12 @@ DBIO_EXPORT DBIO_MUST_USE int dbio_stats_read(struct dbio_context *context,
 DBIO_EXPORT const char *dbio_stats_name(unsigned index);
 
 /**
+ * dbio_untracked() - tell that `requests` were carried out past dbio, to be counted as such.
+ * Any thread.   Returns: 0, -EINVAL or -EBADF for the context.   Since: 0.1
+ */
+DBIO_EXPORT int dbio_untracked(struct dbio_context *context, uint64_t requests);
+
+/**
  * dbio_why() - how a file's requests go, and why.
  *
  * Effect:    fills *why. Set why->size first. Counts are of the inode: they include the

@@ -23,6 +23,7 @@
 struct dbio_context;
 struct dbio_file;
 struct dbio_registry_view;
+struct dbio_statistics_view;
 
 /* How a file's bytes shall travel. A wish: dbio goes through the page cache
  * wherever direct I/O would be impossible or unsafe, unless strictness says no. */
@@ -68,6 +69,9 @@ enum dbio_strictness {
 
 /* Flags of dbio_adopt(). */
 #define DBIO_ADOPT_BORROW 0x01u /* the descriptor stays the caller's to close */
+#define DBIO_ADOPT_SHARE \
+    0x02u /* the same, and requests go through it where they can: it must
+                                   stay open until after dbio_close() */
 
 /* Flags of dbio_allocate(). */
 #define DBIO_KEEP_SIZE 0x01u /* allocate beyond the end without changing the file size */
@@ -123,8 +127,15 @@ enum dbio_reason {
     DBIO_REASON_KNOWN_EMPTY,       /* remembered: nothing of this part of the file is cached */
     DBIO_REASON_RESIDENCY_UNKNOWN, /* the kernel would not say: treated as cached */
     DBIO_REASON_DONTCACHE_REFUSED, /* RWF_DONTCACHE is not offered here: plain buffered */
+    /* How the file is used besides, as told by dbio_demote(). */
+    DBIO_REASON_USED_BY_CURSOR, /* read(2) or write(2): through the file position */
+    DBIO_REASON_USED_UNALIGNED, /* written in pieces that are not whole blocks */
+    DBIO_REASON_USED_BY_APPEND, /* opened with O_APPEND */
+    DBIO_REASON_USED_UNTRACKED, /* by means that dbio does not see */
+    DBIO_REASON_POLICY,         /* a rule of the program or its administrator */
+    DBIO_REASON_SWITCHED_OFF,   /* dbio_statistics_switch(): through the page cache */
 };
-#define DBIO_REASON_COUNT 29
+#define DBIO_REASON_COUNT 35
 
 /* What dbio_context_create() takes. */
 struct dbio_context_options {
@@ -137,6 +148,10 @@ struct dbio_context_options {
                                      requests: an absolute path; "off" for this process alone;
                                      NULL for the environment's DBIO_REGISTRY, by default
                                      /dev/shm/dbio-UID. Read by the first context of a process */
+    const char *statistics;       /* the file in which this context counts where others can read
+                                     it (dbio_statistics.h): an absolute path; "off" for memory of
+                                     its own; NULL for the environment's DBIO_STATISTICS, by
+                                     default off. Read during the call only */
 };
 
 /* What dbio_open() and dbio_adopt() take. */
@@ -188,8 +203,11 @@ enum dbio_stat {
     DBIO_STAT_WAITS_LONG,       /* waits of more than a second: a slow device, a stopped process */
     DBIO_STAT_RETIRED,          /* requests of processes that died, withdrawn for them */
     DBIO_STAT_ORPHANS,          /* of these, writes: the bytes are old, new or a mixture */
+    DBIO_STAT_SPANS,            /* requests that the caller carried out itself, announced by
+                                   dbio_span_begin() */
+    DBIO_STAT_UNTRACKED,        /* requests past dbio, as far as it was told: dbio_untracked() */
 };
-#define DBIO_STAT_COUNT 34
+#define DBIO_STAT_COUNT 36
 
 struct dbio_stats {
     size_t size; /* set by the caller: sizeof(struct dbio_stats) */
@@ -205,6 +223,23 @@ enum dbio_class {
     DBIO_CLASS_EXCLUSIVE, /* truncate, punch, map, ...: alone in its range */
 };
 #define DBIO_CLASS_COUNT 5
+
+/* A request that the caller carries out itself, from dbio_span_begin() to dbio_span_end(). */
+struct dbio_span {
+    uint64_t words[12]; /* dbio's own */
+};
+
+/* What a process counts, or all of them together. */
+struct dbio_statistics {
+    size_t size;                         /* set by the caller: sizeof(struct dbio_statistics) */
+    int32_t pid;                         /* 0: all of them, those that have ended included */
+    uint32_t alive;                      /* 1: the process lives; of all: how many do */
+    uint32_t off;                        /* 1: switched off; of all: how many are */
+    uint32_t reserved;                   /* zero */
+    char program[32];                    /* name, cut to 31 bytes; any bytes */
+    uint64_t counters[DBIO_STAT_COUNT];  /* gauges are 0 */
+    uint64_t reasons[DBIO_REASON_COUNT]; /* requests by reason */
+};
 
 /* A registry as a whole. */
 struct dbio_registry_info {

@@ -11,6 +11,7 @@
 #include "engine/durability.h"
 #include "engine/exclusive.h"
 #include "engine/mapping.h"
+#include "engine/span.h"
 #include "engine/writeback.h"
 
 #define MAP_FLAGS (MAP_SHARED | MAP_PRIVATE | MAP_POPULATE | MAP_NORESERVE)
@@ -62,7 +63,7 @@ dbio_adopt(struct dbio_context *context, int fd, unsigned flags,
     struct dbio_file_options settings;
     int error = dbio__check_context(context);
 
-    if (error == 0 && (file == NULL || (flags & ~DBIO_ADOPT_BORROW) != 0))
+    if (error == 0 && (file == NULL || flags > DBIO_ADOPT_SHARE))
         error = -EINVAL;
     if (error == 0 && fd < 0)
         error = -EBADF;
@@ -70,7 +71,13 @@ dbio_adopt(struct dbio_context *context, int fd, unsigned flags,
         error = dbio__file_settings(options, &settings);
     if (error != 0)
         return error;
-    return dbio__file_adopt(context, fd, (flags & DBIO_ADOPT_BORROW) != 0, &settings, file);
+    return dbio__file_adopt(context, fd, flags, &settings, file);
+}
+
+int
+dbio_owns_descriptor(int fd)
+{
+    return dbio__file_owns(fd);
 }
 
 int
@@ -219,4 +226,42 @@ dbio_size(struct dbio_file *file)
     int error = dbio__check_file(file);
 
     return error != 0 ? error : dbio__file_size(file);
+}
+
+int
+dbio_span_begin(struct dbio_file *file, unsigned io_class, off_t offset, off_t length,
+                unsigned flags, struct dbio_span *span)
+{
+    struct dbio_range range;
+    int error = dbio__check_file(file);
+
+    if (error == 0)
+        error = dbio__check_span(offset, length, &range);
+    if (error == 0 && (span == NULL || io_class >= DBIO_CLASS_COUNT || (flags & ~DBIO_NOWAIT) != 0))
+        error = -EINVAL;
+    if (error != 0)
+        return error;
+    return dbio__span_begin(file, (enum dbio_class)io_class, range, (flags & DBIO_NOWAIT) != 0,
+                            span);
+}
+
+int
+dbio_span_end(struct dbio_file *file, struct dbio_span *span)
+{
+    int error = dbio__check_file(file);
+
+    if (error == 0 && span == NULL)
+        error = -EINVAL;
+    return error != 0 ? error : dbio__span_end(file, span);
+}
+
+int
+dbio_demote(struct dbio_file *file, unsigned reason)
+{
+    int error = dbio__check_file(file);
+
+    if (error == 0 && reason != DBIO_REASON_FILE_MAPPED &&
+        (reason < DBIO_REASON_USED_BY_CURSOR || reason > DBIO_REASON_POLICY))
+        error = -EINVAL;
+    return error != 0 ? error : dbio__span_demote(file, (enum dbio_reason)reason);
 }

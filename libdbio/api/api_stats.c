@@ -21,6 +21,16 @@ dbio_stats_read(struct dbio_context *context, struct dbio_stats *stats)
     return 0;
 }
 
+int
+dbio_untracked(struct dbio_context *context, uint64_t requests)
+{
+    int error = dbio__check_context(context);
+
+    if (error == 0)
+        dbio__context_count(context, DBIO_STAT_UNTRACKED, requests);
+    return error;
+}
+
 const char *
 dbio_stats_name(unsigned index)
 {

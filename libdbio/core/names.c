@@ -69,6 +69,15 @@ static const struct {
     [DBIO_REASON_RESIDENCY_UNKNOWN] = {"residency_unknown",
                                        "the kernel would not say what is cached: taken as cached"},
     [DBIO_REASON_DONTCACHE_REFUSED] = {"dontcache_refused", "RWF_DONTCACHE is not offered here"},
+    [DBIO_REASON_USED_BY_CURSOR] = {"used_by_cursor",
+                                    "the program uses read(2) or write(2) on the file"},
+    [DBIO_REASON_USED_UNALIGNED] = {"used_unaligned",
+                                    "the program writes pieces that are not whole blocks"},
+    [DBIO_REASON_USED_BY_APPEND] = {"used_by_append", "the file is opened with O_APPEND"},
+    [DBIO_REASON_USED_UNTRACKED] = {"used_untracked",
+                                    "the program uses the file by means that dbio does not see"},
+    [DBIO_REASON_POLICY] = {"policy", "a rule sends the file through the page cache"},
+    [DBIO_REASON_SWITCHED_OFF] = {"switched_off", "dbio was switched off in this process"},
 };
 
 static const char *const stat_names[DBIO_STAT_COUNT] = {
@@ -106,6 +115,8 @@ static const char *const stat_names[DBIO_STAT_COUNT] = {
     [DBIO_STAT_WAITS_LONG] = "waits_long",
     [DBIO_STAT_RETIRED] = "retired",
     [DBIO_STAT_ORPHANS] = "orphans",
+    [DBIO_STAT_SPANS] = "spans",
+    [DBIO_STAT_UNTRACKED] = "untracked",
 };
 
 const char *

@@ -36,6 +36,12 @@ copy_options(void *target, size_t target_size, const void *source, size_t source
     return 0;
 }
 
+static bool
+is_path_or_off(const char *wish)
+{
+    return wish == NULL || wish[0] == '/' || strcmp(wish, "off") == 0;
+}
+
 int
 dbio__settings_context(const struct dbio_context_options *options,
                        struct dbio_context_options *settings)
@@ -53,8 +59,7 @@ dbio__settings_context(const struct dbio_context_options *options,
         settings->bounce_bytes_max = 16 * MIB;
     if (settings->large_request_bytes == 0)
         settings->large_request_bytes = 256 * 1024;
-    if (settings->registry != NULL && settings->registry[0] != '/' &&
-        strcmp(settings->registry, "off") != 0)
+    if (!is_path_or_off(settings->registry) || !is_path_or_off(settings->statistics))
         return -EINVAL;
     if (settings->bounce_bytes_max < MIB || settings->bounce_bytes_max > 1024ull * 1024 * MIB)
         return -EINVAL;

@@ -41,6 +41,17 @@ dbio__stats_sum(const struct dbio_counters *counters, enum dbio_stat stat)
     return sum;
 }
 
+uint64_t
+dbio__stats_sum_reason(const struct dbio_counters *counters, enum dbio_reason reason)
+{
+    uint64_t sum = 0;
+    uint32_t i;
+
+    for (i = 0; i < DBIO_STATS_SHARDS; i++)
+        sum += atomic_load_explicit(&counters->shards[i].reasons[reason], memory_order_relaxed);
+    return sum;
+}
+
 void
 dbio__stats_note(struct dbio_history *history, uint32_t thread, enum dbio_route route,
                  enum dbio_reason reason)

@@ -22,7 +22,8 @@
 
 struct dbio_stats_shard {
     _Atomic uint64_t counters[DBIO_STAT_COUNT];
-    uint8_t pad[DBIO_CACHE_LINE - DBIO_STAT_COUNT * 8 % DBIO_CACHE_LINE];
+    _Atomic uint64_t reasons[DBIO_REASON_COUNT]; /* requests by reason */
+    uint8_t pad[DBIO_CACHE_LINE - (DBIO_STAT_COUNT + DBIO_REASON_COUNT) * 8 % DBIO_CACHE_LINE];
 };
 
 struct dbio_counters {
@@ -57,11 +58,21 @@ dbio__stats_add(struct dbio_counters *counters, uint32_t thread, enum dbio_stat 
                      value);
 }
 
+/* Counts a request by its reason, likewise. */
+static inline void
+dbio__stats_reason(struct dbio_counters *counters, uint32_t thread, enum dbio_reason reason)
+{
+    uint32_t shard = dbio__stats_shard(thread, DBIO_STATS_SHARDS, DBIO_STATS_OWN);
+
+    dbio__stats_bump(&counters->shards[shard].reasons[reason], thread - 1 < DBIO_STATS_OWN - 1, 1);
+}
+
 /* Raises a maximum. */
 void dbio__stats_raise(struct dbio_counters *counters, uint32_t thread, enum dbio_stat stat,
                        uint64_t value);
 
 uint64_t dbio__stats_sum(const struct dbio_counters *counters, enum dbio_stat stat);
+uint64_t dbio__stats_sum_reason(const struct dbio_counters *counters, enum dbio_reason reason);
 
 /* How an inode's requests went: by route and by reason, and the last of each. */
 struct dbio_history_shard {

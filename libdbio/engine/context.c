@@ -48,6 +48,12 @@ dbio__context_create(const struct dbio_context_options *options, struct dbio_con
     made = dbio__pool_take(&contexts);
     if (made == NULL)
         return -ENOMEM;
+    error = dbio__notice_start(&made->board, settings.statistics);
+    if (error != 0) {
+        dbio_verify(dbio__pool_kill(&contexts, &made->pooled));
+        dbio__pool_give(&contexts, &made->pooled);
+        return error;
+    }
     made->settings = settings;
     made->backend = &dbio__backend_sync;
     dbio__bounce_init(&made->bounce, settings.bounce_bytes_max);
@@ -70,6 +76,7 @@ dbio__context_destroy(struct dbio_context *context)
     dbio__lock_release(&list_lock);
     dbio__bounce_fini(&context->bounce);
     dbio__inode_sweep();
+    dbio__notice_end(&context->board);
     dbio__pool_give(&contexts, &context->pooled);
     return 0;
 }
@@ -91,14 +98,14 @@ dbio__context_stat(const struct dbio_context *context, enum dbio_stat stat)
     case DBIO_STAT_CROSS_PROCESS:
         return dbio__membership.shared;
     default:
-        return dbio__stats_sum(&context->counters, stat);
+        return dbio__stats_sum(&context->board.place->counters, stat);
     }
 }
 
 void
 dbio__context_count(struct dbio_context *context, enum dbio_stat stat, uint64_t value)
 {
-    dbio__stats_add(&context->counters, dbio__arbitration_thread(), stat, value);
+    dbio__stats_add(&context->board.place->counters, dbio__arbitration_thread(), stat, value);
 }
 
 void
@@ -120,8 +127,10 @@ dbio__context_after_fork(bool child)
     for (link = list.next; link != &list; link = link->next) {
         struct dbio_context *context = DBIO_CONTAINER_OF(link, struct dbio_context, link);
 
-        if (child)
+        if (child) {
             dbio__bounce_in_child(&context->bounce);
+            dbio__notice_in_child(&context->board);
+        }
         dbio__lock_after_fork(&context->bounce.lock);
     }
     dbio__lock_after_fork(&list_lock);

@@ -9,6 +9,7 @@
 #include "core/stats.h"
 #include "dbio_types.h"
 #include "engine/bounce.h"
+#include "engine/notice.h"
 
 struct dbio_context {
     struct dbio_pooled pooled;
@@ -17,7 +18,7 @@ struct dbio_context {
     const struct dbio_backend *backend;
     _Atomic uint64_t files; /* open */
     struct dbio_bounce_pool bounce;
-    struct dbio_counters counters;
+    struct dbio_notice board; /* where it counts */
 };
 
 /* `options` as the caller gave them, NULL for none. 0, -EINVAL, -E2BIG, -EBUSY or -ENOMEM. */

@@ -115,7 +115,7 @@ make_file(struct dbio_context *context, struct dbio_descriptors *descriptors,
         dbio__pool_give(&files, &file->pooled);
         return error;
     }
-    if (descriptors->adopted == DBIO_FD_NONE && descriptors->reusable)
+    if (descriptors->reusable && descriptors->buffered != descriptors->lent)
         give_advice(descriptors, settings, dbio__file_standing(file).direct);
     *result = file;
     return 0;
@@ -141,7 +141,7 @@ make_descriptors(int access)
 
     if (descriptors != NULL) {
         descriptors->access = access;
-        descriptors->buffered = descriptors->adopted = DBIO_FD_NONE;
+        descriptors->buffered = descriptors->adopted = descriptors->lent = DBIO_FD_NONE;
         atomic_init(&descriptors->direct, DBIO_FD_NONE);
     }
     return descriptors;
@@ -163,7 +163,7 @@ reuse_parked(const char *path, int flags, struct dbio_inode **inode)
     if (probe < 0)
         return NULL;
     descriptors = dbio__inode_reuse(probe, flags & O_ACCMODE, inode);
-    (void)dbio__sys_close(probe);
+    (void)dbio__close(probe);
     return descriptors;
 }
 
@@ -179,7 +179,7 @@ explain_no_device(const char *path, int flags, int error)
     probe = dbio__sys_openat(AT_FDCWD, path, O_PATH | O_CLOEXEC | (flags & O_NOFOLLOW), 0);
     if (probe >= 0) {
         type = check_descriptor(probe);
-        (void)dbio__sys_close(probe);
+        (void)dbio__close(probe);
     }
     return type != 0 ? type : error;
 }
@@ -201,7 +201,7 @@ open_fresh(const char *path, int flags, mode_t permissions, struct dbio_descript
         error = dbio__inode_acquire(fd, inode);
     if (error != 0) {
         if (fd >= 0)
-            (void)dbio__sys_close(fd);
+            (void)dbio__close(fd);
         dbio__mem_free(descriptors, sizeof(*descriptors));
         return error;
     }
@@ -243,18 +243,21 @@ dbio__file_open(struct dbio_context *context, const char *path, int flags, mode_
 
 /* Decides which descriptor serves what: the program's own where its flags allow it. */
 static int
-share_descriptor(struct dbio_descriptors *descriptors, int fd, long flags, bool borrow)
+share_descriptor(struct dbio_descriptors *descriptors, int fd, long flags, unsigned how)
 {
     bool direct = (flags & O_DIRECT) != 0, append = (flags & O_APPEND) != 0;
+    bool borrow = (how & DBIO_ADOPT_BORROW) != 0, share = (how & DBIO_ADOPT_SHARE) != 0;
 
-    if (!borrow && !direct && !append) {
+    descriptors->reusable = borrow || share; /* what is not the program's is dbio's own */
+    if (share)
+        descriptors->lent = fd;
+    if (!borrow && !direct && (share || !append)) {
         descriptors->buffered = fd;
         return 0;
     }
     descriptors->buffered = dbio__open_again(fd, descriptors->access | (int)(flags & O_NOATIME));
     if (descriptors->buffered < 0)
         return descriptors->buffered;
-    descriptors->reusable = borrow;
     if (!borrow && direct && !append)
         atomic_init(&descriptors->direct, fd);
     else if (!borrow)
@@ -262,28 +265,51 @@ share_descriptor(struct dbio_descriptors *descriptors, int fd, long flags, bool 
     return 0;
 }
 
-int
-dbio__file_adopt(struct dbio_context *context, int fd, bool borrow,
-                 const struct dbio_file_options *wishes, struct dbio_file **file)
+/* The descriptor stays the caller's: takes it out before the rest is given up. */
+static void
+take_out(struct dbio_descriptors *descriptors, int fd)
 {
-    struct dbio_file_options settings = *wishes;
-    struct dbio_descriptors *descriptors;
-    struct dbio_inode *inode;
-    long flags = dbio__sys_fcntl(fd, F_GETFL, 0);
-    int error;
+    if (descriptors->buffered == fd || descriptors->buffered < 0)
+        descriptors->buffered = DBIO_FD_NONE;
+    if (atomic_load(&descriptors->direct) == fd)
+        atomic_store(&descriptors->direct, DBIO_FD_NONE);
+    descriptors->adopted = descriptors->lent = DBIO_FD_NONE;
+    descriptors->reusable = true; /* what is left is dbio's own */
+}
 
+/* What the flags of an adopted descriptor say. */
+static int
+heed_flags(long flags, unsigned how, struct dbio_file_options *settings)
+{
     if (flags < 0)
         return (int)flags;
     if ((flags & O_PATH) != 0)
         return -EBADF;
-    error = check_descriptor(fd);
+    if ((how & DBIO_ADOPT_SHARE) != 0 && (flags & O_APPEND) != 0 && (flags & O_DIRECT) != 0)
+        return -EINVAL;
+    if ((flags & O_DIRECT) != 0 && settings->mode == DBIO_MODE_AUTO)
+        settings->mode = DBIO_MODE_DIRECT;
+    if ((flags & O_DSYNC) != 0)
+        settings->durability = DBIO_DURABILITY_WRITE;
+    return 0;
+}
+
+int
+dbio__file_adopt(struct dbio_context *context, int fd, unsigned how,
+                 const struct dbio_file_options *wishes, struct dbio_file **file)
+{
+    struct dbio_file_options settings = *wishes;
+    struct dbio_descriptors *descriptors = NULL;
+    struct dbio_inode *inode;
+    long flags = dbio__sys_fcntl(fd, F_GETFL, 0);
+    int error = heed_flags(flags, how, &settings);
+
+    if (error == 0)
+        error = check_descriptor(fd);
     if (error != 0)
         return error;
-    if ((flags & O_DIRECT) != 0 && settings.mode == DBIO_MODE_AUTO)
-        settings.mode = DBIO_MODE_DIRECT;
-    if ((flags & O_DSYNC) != 0)
-        settings.durability = DBIO_DURABILITY_WRITE;
-    descriptors = borrow ? dbio__inode_reuse(fd, (int)(flags & O_ACCMODE), &inode) : NULL;
+    if ((how & DBIO_ADOPT_BORROW) != 0)
+        descriptors = dbio__inode_reuse(fd, (int)(flags & O_ACCMODE), &inode);
     if (descriptors != NULL)
         return finish_own(context, descriptors, inode, &settings, file);
     error = dbio__inode_acquire(fd, &inode);
@@ -294,21 +320,33 @@ dbio__file_adopt(struct dbio_context *context, int fd, bool borrow,
         error = -ENOMEM;
         goto release_inode;
     }
-    error = share_descriptor(descriptors, fd, flags, borrow);
+    error = share_descriptor(descriptors, fd, flags, how);
     if (error == 0)
         error = make_file(context, descriptors, inode, &settings, file);
-    if (error == 0)
+    if (error == 0) {
+        /* With O_APPEND the kernel ignores the offset of a write. (pwrite(2), BUGS) */
+        if (descriptors->buffered == fd && (flags & O_APPEND) != 0)
+            (*file)->writable = false;
         return 0;
-    /* The descriptor stays the caller's: take it out before the rest is given up. */
-    if (descriptors->buffered == fd || descriptors->buffered < 0)
-        descriptors->buffered = DBIO_FD_NONE;
-    if (atomic_load(&descriptors->direct) == fd)
-        atomic_store(&descriptors->direct, DBIO_FD_NONE);
-    descriptors->adopted = DBIO_FD_NONE;
-    descriptors->reusable = true; /* what is left is dbio's own */
+    }
+    take_out(descriptors, fd);
 release_inode:
     dbio__inode_abandon(inode, descriptors);
     return error;
+}
+
+bool
+dbio__file_is_true(const struct dbio_file *file)
+{
+    int lent = file->descriptors->lent;
+
+    return lent == DBIO_FD_NONE || dbio__inode_is(file->inode, lent);
+}
+
+bool
+dbio__file_owns(int fd)
+{
+    return dbio__open_owns(fd);
 }
 
 int
@@ -379,6 +417,11 @@ dbio__file_standing(const struct dbio_file *file)
         dbio__inode_recheck_pins(file->inode);
         ability = dbio__inode_ability(file->inode);
     }
+    /* Relaxed: whoever switches it expects requests in flight to go on. */
+    if (DBIO_UNLIKELY(
+            atomic_load_explicit(&file->context->board.place->off, memory_order_relaxed) != 0) &&
+        ability == DBIO_REASON_NONE)
+        ability = DBIO_REASON_SWITCHED_OFF;
     return dbio__policy_standing((enum dbio_mode)file->options.mode,
                                  (enum dbio_role)file->options.role, ability);
 }
@@ -400,7 +443,7 @@ dbio__file_announce(struct dbio_file *file, enum dbio_class class, struct dbio_r
                              .class = class,
                              .range = range,
                              .nowait = nowait,
-                             .counters = &file->context->counters,
+                             .counters = &file->context->board.place->counters,
                              .file = file};
 
     return dbio__arbitration_begin(&turn, a);

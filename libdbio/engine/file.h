@@ -26,7 +26,7 @@ DBIO_CHECKED int dbio__file_settings(const struct dbio_file_options *options,
 DBIO_CHECKED int dbio__file_open(struct dbio_context *context, const char *path, int flags,
                                  mode_t permissions, const struct dbio_file_options *settings,
                                  struct dbio_file **file);
-DBIO_CHECKED int dbio__file_adopt(struct dbio_context *context, int fd, bool borrow,
+DBIO_CHECKED int dbio__file_adopt(struct dbio_context *context, int fd, unsigned flags,
                                   const struct dbio_file_options *settings,
                                   struct dbio_file **file);
 /* 0 or the first error; the handle is gone. -EBADF if it was gone before. */
@@ -36,6 +36,11 @@ bool dbio__file_alive(const struct dbio_file *file);
 
 /* The O_DIRECT descriptor, opened now if need be; DBIO_FD_NONE if it cannot be had. */
 int dbio__file_direct(struct dbio_file *file);
+
+/* Is the descriptor that was lent still open on this file? True if none was. */
+bool dbio__file_is_true(const struct dbio_file *file);
+/* Is `fd` one of dbio's own, which the program does not know? Lock-free. */
+bool dbio__file_owns(int fd);
 
 /* The standing of the handle now. */
 struct dbio_standing dbio__file_standing(const struct dbio_file *file);

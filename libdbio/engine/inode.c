@@ -14,6 +14,8 @@
 #include "engine/inode.h"
 
 #include <errno.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -22,6 +24,7 @@
 #include "core/inflight.h"
 #include "engine/membership.h"
 #include "os/clock.h"
+#include "os/open.h"
 #include "os/sys.h"
 
 #define BUCKETS     256u
@@ -170,6 +173,14 @@ dbio__inode_acquire(int fd, struct dbio_inode **found)
     return inode != NULL ? 0 : error;
 }
 
+void
+dbio__inode_keep(struct dbio_inode *inode)
+{
+    dbio__lock_acquire(&table_lock);
+    inode->references++;
+    dbio__lock_release(&table_lock);
+}
+
 /* Might closing `fd` drop a POSIX lock of this process? The owner of a question by OFD_GETLK is
  * the description, not the process, so the process's own locks answer it too. Of several locks
  * the kernel names the first only, and another process's, or one of a description, may hide ours:
@@ -189,10 +200,30 @@ close_one(int fd)
 
     if (fd == DBIO_FD_NONE)
         return 0;
-    error = dbio__sys_close(fd);
+    error = dbio__close(fd);
     if (error != 0)
         dbio_log(DBIO_LOG_WARN, "close of descriptor %d: %s", fd, dbio__err_name(error));
     return error;
+}
+
+/* The program keeps what it lent. */
+static void
+return_lent(struct dbio_descriptors *descriptors)
+{
+    if (descriptors->lent == DBIO_FD_NONE)
+        return;
+    if (descriptors->buffered == descriptors->lent)
+        descriptors->buffered = DBIO_FD_NONE;
+    else
+        atomic_store(&descriptors->direct, DBIO_FD_NONE);
+    descriptors->lent = DBIO_FD_NONE;
+}
+
+static int
+any_of(const struct dbio_descriptors *descriptors)
+{
+    return descriptors->buffered != DBIO_FD_NONE ? descriptors->buffered
+                                                 : atomic_load(&descriptors->direct);
 }
 
 static int
@@ -216,7 +247,7 @@ close_parked(struct dbio_inode *inode)
         struct dbio_descriptors *descriptors =
             DBIO_CONTAINER_OF(inode->parked.next, struct dbio_descriptors, link);
 
-        if (may_hold_posix_lock(descriptors->buffered))
+        if (may_hold_posix_lock(any_of(descriptors)))
             break;
         dbio__list_remove(&descriptors->link);
         atomic_fetch_sub_explicit(&parked_count, 1, memory_order_relaxed);
@@ -266,7 +297,10 @@ dbio__inode_release(struct dbio_inode *inode, struct dbio_descriptors *descripto
 
     dbio__lock_acquire(&table_lock);
     dbio_assert(inode->references > 0);
-    if (descriptors->reusable) {
+    return_lent(descriptors);
+    if (any_of(descriptors) == DBIO_FD_NONE && descriptors->adopted == DBIO_FD_NONE) {
+        dbio__mem_free(descriptors, sizeof(*descriptors));
+    } else if (descriptors->reusable) {
         dbio__list_append(&inode->parked, &descriptors->link);
         atomic_fetch_add_explicit(&parked_count, 1, memory_order_relaxed);
     } else {
@@ -283,7 +317,7 @@ dbio__inode_release(struct dbio_inode *inode, struct dbio_descriptors *descripto
 void
 dbio__inode_abandon(struct dbio_inode *inode, struct dbio_descriptors *descriptors)
 {
-    if (descriptors != NULL && descriptors->buffered != DBIO_FD_NONE) {
+    if (descriptors != NULL && any_of(descriptors) != DBIO_FD_NONE) {
         (void)dbio__inode_release(inode, descriptors);
         return;
     }
@@ -310,7 +344,7 @@ dbio__inode_reuse(int fd, int access, struct dbio_inode **found)
          link != NULL && link != &inode->parked && descriptors == NULL; link = link->next) {
         struct dbio_descriptors *parked = DBIO_CONTAINER_OF(link, struct dbio_descriptors, link);
 
-        if (parked->reusable && parked->access == access)
+        if (parked->reusable && parked->access == access && parked->buffered != DBIO_FD_NONE)
             descriptors = parked;
     }
     if (descriptors != NULL) {
@@ -375,6 +409,15 @@ dbio__inode_recheck_pins(struct dbio_inode *inode)
         return;
     atomic_store_explicit(&inode->pins_asked_ns, now, memory_order_relaxed);
     dbio__membership_bury_dead();
+}
+
+bool
+dbio__inode_is(const struct dbio_inode *inode, int fd)
+{
+    struct stat status;
+
+    return dbio__sys_fstat(fd, &status) == 0 && status.st_ino == inode->identity.inode &&
+           ((uint64_t)major(status.st_dev) << 32 | minor(status.st_dev)) == inode->identity.device;
 }
 
 bool

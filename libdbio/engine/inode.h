@@ -31,6 +31,8 @@ struct dbio_descriptors {
     _Atomic uint64_t refused_ns; /* and when; not tried again at once */
     int adopted;                 /* the program's own, if it is neither of the two and is ours to
                               close; else DBIO_FD_NONE */
+    int lent;                    /* the program's own, which is one of the two and stays the
+                              program's; else DBIO_FD_NONE */
     int advice;                  /* POSIX_FADV_* that `buffered` has been given last */
     bool reusable;               /* all are dbio's own: another handle may take them over */
 };
@@ -51,6 +53,7 @@ struct dbio_inode {
     _Atomic bool unreported;   /* ... and no sync has returned it yet */
     _Atomic bool no_dontcache; /* the kernel refused RWF_DONTCACHE here */
     _Atomic uint32_t checks, fallbacks; /* looks after direct requests; pages found by them */
+    _Atomic bool pinned_for_good;       /* by dbio_demote() */
     struct dbio_lock lock;              /* opening of direct descriptors; mappings */
     struct dbio_link mappings;          /* struct mapping of engine/mapping.c */
     struct dbio_link parked;            /* struct dbio_descriptors; under the table's lock */
@@ -63,6 +66,9 @@ struct dbio_inode {
 /* The inode of an open descriptor, with a reference. 0, -ENOMEM, -ENOLCK (the registry was lost;
  * engine/membership.h), or what fstat says. */
 DBIO_CHECKED int dbio__inode_acquire(int fd, struct dbio_inode **inode);
+
+/* Another reference, which is never given up. */
+void dbio__inode_keep(struct dbio_inode *inode);
 
 /* Gives up a reference and a handle's descriptors: closes them, or parks them. Returns the
  * first error of close(2). */
@@ -78,6 +84,9 @@ struct dbio_descriptors *dbio__inode_reuse(int fd, int access, struct dbio_inode
 void dbio__inode_sweep(void);
 bool dbio__inode_any_parked(void);
 uint64_t dbio__inode_parked(void);
+
+/* Is the file behind `fd` still this one? */
+bool dbio__inode_is(const struct dbio_inode *inode, int fd);
 
 /* No pins and no demotion: DBIO_REASON_NONE if requests may go direct now. */
 enum dbio_reason dbio__inode_ability(const struct dbio_inode *inode);

@@ -62,6 +62,21 @@ unpin(struct dbio_inode *inode, struct dbio_range range)
 }
 
 int
+dbio__mapping_pin_for_good(struct dbio_file *file)
+{
+    int error;
+
+    if (atomic_exchange(&file->inode->pinned_for_good, true))
+        return 0;
+    error = pin(file);
+    if (error != 0)
+        atomic_store(&file->inode->pinned_for_good, false);
+    else
+        dbio__inode_keep(file->inode); /* a mapping outlives descriptors */
+    return error;
+}
+
+int
 dbio__mapping_add(struct dbio_file *file, uint64_t offset, size_t length, int protection, int flags,
                   void **address)
 {

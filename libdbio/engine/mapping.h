@@ -9,4 +9,7 @@ DBIO_CHECKED int dbio__mapping_add(struct dbio_file *file, uint64_t offset, size
                                    int protection, int flags, void **address);
 DBIO_CHECKED int dbio__mapping_remove(struct dbio_file *file, void *address, size_t length);
 
+/* The program maps the file by itself, unseen: pinned until the process ends. */
+DBIO_CHECKED int dbio__mapping_pin_for_good(struct dbio_file *file);
+
 #endif

@@ -24,6 +24,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "os/clock.h"
+#include "os/open.h"
 #include "os/registry.h"
 #include "os/sys.h"
 
@@ -447,7 +448,7 @@ rejoin(const char **why)
         error = take_place(&own, own.memory, why);
         dbio__registry_unlock(&own);
     }
-    (void)dbio__sys_close(error == 0 ? registry.fd : own.fd);
+    (void)dbio__close(error == 0 ? registry.fd : own.fd);
     if (error == 0)
         registry = own;
     return error;

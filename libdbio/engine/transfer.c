@@ -109,6 +109,11 @@ dbio__transfer_settle(struct dbio_transfer *t, struct dbio_choice *choice,
     int error;
 
     collect_standing(t, &facts);
+    /* The twin of a descriptor that was lent must not take a request for another file. */
+    if ((facts.standing.direct || (facts.standing.large_direct && facts.large) ||
+         file->descriptors->buffered != file->descriptors->lent) &&
+        !dbio__file_is_true(file))
+        return -ESTALE;
     collect_shape(t, &facts);
     *choice = dbio__route(&facts);
     if (t->nowait && must_wait(choice))

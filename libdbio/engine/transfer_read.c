@@ -99,13 +99,14 @@ mark_cached(struct dbio_transfer *t, struct dbio_range pages, enum dbio_class cl
 static void
 count_read(struct dbio_file *file, enum dbio_route route, enum dbio_reason reason, size_t bytes)
 {
-    struct dbio_counters *counters = &file->context->counters;
+    struct dbio_counters *counters = &file->context->board.place->counters;
     uint32_t thread = dbio__arbitration_thread();
 
     dbio__stats_add(counters, thread, DBIO_STAT_READS, 1);
     dbio__stats_add(counters, thread, DBIO_STAT_READ_BYTES, bytes);
     dbio__stats_add(counters, thread,
                     (enum dbio_stat)(DBIO_STAT_BUFFERED + route - DBIO_ROUTE_BUFFERED), 1);
+    dbio__stats_reason(counters, thread, reason);
     dbio__stats_note(&file->inode->history, thread, route, reason);
 }
 

@@ -1,10 +1,11 @@
 /*
  * open.c - descriptors that are dbio's own.
  *
- * Job:       open close-on-exec and out of the way of the standard streams.
- * Not its:   closing: whoever opened knows what a close may drop.
- * Callers:   engine/file.c, os/registry.c.
- * Lock:      none.
+ * Job:       open close-on-exec and out of the way of the standard streams; know which are ours.
+ * Not its:   when to close: whoever opened knows what a close may drop.
+ * Callers:   engine/, os/registry.c, os/process.c.
+ * Lock:      none; the set of our own is a map of atomic words, relaxed: a number is ours from
+ *            before anyone can know it until just before it is closed.
  * Invariant: no descriptor from here is 0, 1 or 2.
  *
  * A program that has closed its standard error may still print to descriptor 2, and must not
@@ -15,10 +16,43 @@
 #include "os/open.h"
 
 #include <errno.h>
+#include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "os/sys.h"
+
+#define NUMBERS_MAX (1 << 20) /* a descriptor above this is ours without being known as such */
+
+static _Atomic uint64_t own[NUMBERS_MAX / 64];
+
+static void
+remember(int fd, bool ours)
+{
+    uint64_t bit = UINT64_C(1) << (fd & 63);
+
+    if (fd < 0 || fd >= NUMBERS_MAX)
+        return;
+    if (ours)
+        atomic_fetch_or_explicit(&own[fd / 64], bit, memory_order_relaxed);
+    else if ((atomic_load_explicit(&own[fd / 64], memory_order_relaxed) & bit) != 0)
+        atomic_fetch_and_explicit(&own[fd / 64], ~bit, memory_order_relaxed);
+}
+
+bool
+dbio__open_owns(int fd)
+{
+    return fd >= 0 && fd < NUMBERS_MAX &&
+           (atomic_load_explicit(&own[fd / 64], memory_order_relaxed) >> (fd & 63) & 1) != 0;
+}
+
+int
+dbio__close(int fd)
+{
+    remember(fd, false);
+    return dbio__sys_close(fd);
+}
 
 int
 dbio__open(const char *path, int flags, mode_t permissions)
@@ -32,6 +66,8 @@ dbio__open(const char *path, int flags, mode_t permissions)
     while (count > 0)
         if (plugs[--count] >= 0)
             (void)dbio__sys_close(plugs[count]);
+    if (fd > STDERR_FILENO)
+        remember(fd, true);
     if (fd < 0 || fd > STDERR_FILENO)
         return fd;
     (void)dbio__sys_close(fd); /* no number was left for a plug */

@@ -2,6 +2,7 @@
 #ifndef OS_OPEN_H
 #define OS_OPEN_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/compiler.h"
@@ -12,5 +13,11 @@ DBIO_CHECKED int dbio__open(const char *path, int flags, mode_t permissions);
 /* Another description of what `fd` has open. Through procfs, because a path may by now name
  * something else, and because this works for unlinked files. */
 DBIO_CHECKED int dbio__open_again(int fd, int flags);
+
+/* Closes one of them, or one that was handed over. 0 or -errno; it is closed all the same. */
+int dbio__close(int fd);
+
+/* Is `fd` one from here that has not been closed by dbio__close()? Lock-free. */
+bool dbio__open_owns(int fd);
 
 #endif

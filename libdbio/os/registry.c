@@ -3,7 +3,7 @@
  *
  * Job:       open it with suspicion, size and map it, lock its bytes.
  * Not its:   what is in it: core/table.c; who is in it: engine/membership.c.
- * Callers:   engine/membership.c, recovery.c, outlook.c.
+ * Callers:   engine/membership.c, recovery.c, outlook.c; notice.c and census.c for their file.
  * Lock:      its own byte locks; threads of one process exclude each other above.
  * Invariant: a file that this user did not make for dbio is never written to.
  */
@@ -77,7 +77,7 @@ dbio__registry_open(const char *path, bool make, struct dbio_registry *registry,
         error = *why != NULL ? -EPERM : 0;
     }
     if (error != 0) {
-        (void)dbio__sys_close(fd);
+        (void)dbio__close(fd);
         return error;
     }
     *registry = (struct dbio_registry){
@@ -92,8 +92,19 @@ dbio__registry_close(struct dbio_registry *registry)
     int error = registry->memory != NULL ? dbio__sys_munmap(registry->memory, registry->bytes) : 0;
 
     (void)error;
-    (void)dbio__sys_close(registry->fd);
+    (void)dbio__close(registry->fd);
     *registry = (struct dbio_registry){.fd = -1};
+}
+
+int
+dbio__registry_size(const struct dbio_registry *registry, size_t bytes)
+{
+    struct stat status;
+    int error = dbio__sys_fstat(registry->fd, &status);
+
+    if (error != 0)
+        return error;
+    return (uint64_t)status.st_size == bytes ? 0 : -EBADMSG;
 }
 
 int
@@ -249,6 +260,6 @@ dbio__registry_is_mapped_by(const struct dbio_registry *registry, pid_t pid)
             held = 0;
         memmove(text, line, held);
     }
-    (void)dbio__sys_close(fd);
+    (void)dbio__close(fd);
     return found;
 }

@@ -36,6 +36,9 @@ DBIO_CHECKED int dbio__registry_open(const char *path, bool make, struct dbio_re
                                      const char **why);
 void dbio__registry_close(struct dbio_registry *registry);
 
+/* 0 if the file has `bytes` bytes, else -EBADMSG, or what fstat says. */
+DBIO_CHECKED int dbio__registry_size(const struct dbio_registry *registry, size_t bytes);
+
 /* Maps it; gives an empty file `bytes` bytes first, zeroed and allocated, so that no access can
  * fail later. The caller holds the lock. -EBADMSG if it has another size; else 0, -ENOSPC, or
  * what the kernel says. */
