@@ -5,6 +5,7 @@
 option(DBIO_TESTS "Build the tests and the micro-benchmarks" ${PROJECT_IS_TOP_LEVEL})
 option(DBIO_EXAMPLES "Build hello, the SQLite VFS and dbio-tpcc" ${PROJECT_IS_TOP_LEVEL})
 option(DBIO_TOOLS "Build the command dbio" ${PROJECT_IS_TOP_LEVEL})
+option(DBIO_SHIM "Build libdbio-shim.so, which is preloaded under programs" ${PROJECT_IS_TOP_LEVEL})
 option(DBIO_INSTALL "Add install rules" ${PROJECT_IS_TOP_LEVEL})
 option(DBIO_WARNINGS "Compile with the list of warnings in DbioWarnings.cmake"
        ${PROJECT_IS_TOP_LEVEL})

@@ -302,7 +302,7 @@ DBIO_EXPORT int dbio_span_end(struct dbio_file *file, struct dbio_span *span);
  * Returns:   0.   Errors: -EINVAL for another reason.
  * Since:     0.1
  */
-DBIO_EXPORT DBIO_MUST_USE int dbio_demote(struct dbio_file *file, unsigned reason);
+DBIO_EXPORT int dbio_demote(struct dbio_file *file, unsigned reason);
 
 /**
  * dbio_owns_descriptor() - is `fd` a descriptor that dbio opened for itself?

@@ -1,0 +1,56 @@
+/*
+ * shim_fdmap.h - what the shim knows of a descriptor number. Lock-free, two levels.
+ *
+ * An entry is 0 (nothing is known), SHIM_UNMANAGED (none of our business), or a dbio_file with
+ * three bits of what has been done about it. Numbers from 2^20 on are never managed.
+ */
+#ifndef SHIM_SHIM_FDMAP_H
+#define SHIM_SHIM_FDMAP_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dbio.h"
+
+#define SHIM_UNMANAGED ((uintptr_t)1)
+#define SHIM_APPEND    ((uintptr_t)1) /* with a file: O_APPEND, writes are not ours to place */
+#define SHIM_DEMOTED   ((uintptr_t)2) /* with a file: dbio_demote() has been called */
+#define SHIM_DIRECT    ((uintptr_t)4) /* with a file: the program opened it with O_DIRECT */
+#define SHIM_TAGS      ((uintptr_t)7)
+
+#define SHIM_LEAF   1024
+#define SHIM_LEAVES 1024
+
+typedef _Atomic uintptr_t shim_leaf[SHIM_LEAF];
+extern _Atomic(shim_leaf *) shim_leaves[SHIM_LEAVES];
+
+static inline uintptr_t
+shim_fdmap_get(int fd)
+{
+    shim_leaf *leaf;
+
+    if ((unsigned)fd >= SHIM_LEAF * SHIM_LEAVES)
+        return SHIM_UNMANAGED;
+    /* Acquire pairs with the release of the leaf's maker; likewise for an entry and what it
+     * points to. */
+    leaf = atomic_load_explicit(&shim_leaves[(unsigned)fd / SHIM_LEAF], memory_order_acquire);
+    return leaf == NULL
+               ? 0
+               : atomic_load_explicit(&(*leaf)[(unsigned)fd % SHIM_LEAF], memory_order_acquire);
+}
+
+static inline struct dbio_file *
+shim_fdmap_file(uintptr_t entry)
+{
+    return (struct dbio_file *)(entry & ~SHIM_TAGS);
+}
+
+/* 0 becomes `entry`; false if the entry is not 0 any more, or there is no memory. */
+bool shim_fdmap_set(int fd, uintptr_t entry);
+/* Whatever it is becomes `entry`; returns what it was. */
+uintptr_t shim_fdmap_exchange(int fd, uintptr_t entry);
+/* Sets a bit of an entry that still is `entry`. */
+void shim_fdmap_tag(int fd, uintptr_t entry, uintptr_t bit);
+
+#endif
