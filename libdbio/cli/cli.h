@@ -21,15 +21,27 @@ struct cli_wishes {
     double interval; /* s */
     long count;      /* 0: for ever */
     int32_t pid;     /* 0: every process */
-    const char *registry;
+    const char *registry, *statistics;
+    bool prometheus;
 };
 
-/* Parses; -1 to go on, else the exit status. `live`: --interval, --count and --all too. */
+/* Parses; -1 to go on, else the exit status. `live`: --interval, --count and --all, and not
+ * --statistics and --prometheus. */
 int cli_parse(int count, char **arguments, const char *usage, bool live, struct cli_wishes *wishes);
 
 /* The registry's path: the wish, or the default. NULL: switched off by DBIO_REGISTRY. */
 const char *cli_path(const struct cli_wishes *wishes);
 
+/* The statistics' path, likewise. */
+const char *cli_statistics_path(const struct cli_wishes *wishes);
+
+/* What is counted at `path` (NULL: nothing), of one process or all (0). */
+void cli_print_counts(const char *path, int32_t pid);
+void cli_print_json_counts(const char *path, int32_t pid);
+int cli_print_prometheus(const char *path);
+
+/* "registry", "cross_process" and "why" of a JSON object. */
+void cli_print_json_trouble(const char *path, int error);
 /* "cross-process coherence off: ...: ..." with the remedy. Where there is no registry, that is the
  * answer, on standard output; else it is an error message. As JSON always on standard output. An
  * exit status. */

@@ -37,6 +37,8 @@ cli_parse(int count, char **arguments, const char *usage, bool live, struct cli_
         {"interval", required_argument, NULL, 'i'},
         {"count", required_argument, NULL, 'c'},
         {"all", no_argument, NULL, 'a'},
+        {"statistics", required_argument, NULL, 's'},
+        {"prometheus", no_argument, NULL, 'p'},
         {NULL, 0, NULL, 0},
     };
     const char *command = arguments[0];
@@ -51,13 +53,17 @@ cli_parse(int count, char **arguments, const char *usage, bool live, struct cli_
             fputs(usage, stdout);
             return fflush(stdout) != 0 ? EXIT_TROUBLE : EXIT_SUCCESS;
         }
-        if (option == '?' || (!live && strchr("ica", option) != NULL))
+        if (option == '?' || strchr(live ? "sp" : "ica", option) != NULL)
             return refuse(command, "no such option, or its value is missing",
                           arguments[optind - 1]);
         if (option == 'j')
             wishes->json = true;
         if (option == 'a')
             wishes->all = true;
+        if (option == 'p')
+            wishes->prometheus = true;
+        if (option == 's')
+            wishes->statistics = optarg;
         if (option == 'r')
             wishes->registry = optarg;
         if (option == 'i' &&
@@ -106,24 +112,34 @@ explain(int error)
     }
 }
 
+static const char *
+explain_path(const char *path, int error)
+{
+    return path == NULL ? "DBIO_REGISTRY=off: each process tracks for itself" : explain(error);
+}
+
+void
+cli_print_json_trouble(const char *path, int error)
+{
+    fputs("\"registry\": ", stdout);
+    if (path == NULL)
+        fputs("null", stdout);
+    else
+        cli_print_json_string(stdout, path);
+    fputs(", \"cross_process\": false, \"why\": ", stdout);
+    cli_print_json_string(stdout, explain_path(path, error));
+}
+
 int
 cli_print_trouble(const char *path, int error, bool json)
 {
-    const char *text =
-        path == NULL ? "DBIO_REGISTRY=off: each process tracks for itself" : explain(error);
-
     if (json) {
-        fputs("{\"registry\": ", stdout);
-        if (path == NULL)
-            fputs("null", stdout);
-        else
-            cli_print_json_string(stdout, path);
-        fputs(", \"cross_process\": false, \"why\": ", stdout);
-        cli_print_json_string(stdout, text);
+        putchar('{');
+        cli_print_json_trouble(path, error);
         fputs("}\n", stdout);
     } else {
         fprintf(error == -ENOENT ? stdout : stderr, "cross-process coherence off: %s: %s\n",
-                path != NULL ? cli_text(path) : "no registry", text);
+                path != NULL ? cli_text(path) : "no registry", explain_path(path, error));
     }
     return error == -ENOENT && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_TROUBLE;
 }

@@ -1,5 +1,5 @@
 /*
- * cli_stat.c - `dbio stat`: a registry, once.
+ * cli_stat.c - `dbio stat`: a registry and what was counted, once.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -8,14 +8,18 @@
 #include "cli/cli.h"
 
 static const char usage[] =
-    "usage: dbio stat [--json] [--registry FILE] [PID]\n"
+    "usage: dbio stat [--json | --prometheus] [--registry FILE] [--statistics FILE] [PID]\n"
     "\n"
-    "Shows who uses dbio, and what is outstanding, of one process or all. Whether requests are\n"
-    "tracked across processes stands in the first line.\n"
+    "Shows who uses dbio, what is outstanding, and what was counted, of one process or all. "
+    "Whether\n"
+    "requests are tracked across processes stands in the first line.\n"
     "\n"
-    "  --json           one JSON object; ages in ns, ranges in bytes (end null: to the end)\n"
-    "  --registry FILE  instead of what DBIO_REGISTRY names, by default /dev/shm/dbio-UID\n"
-    "  --help           this text\n"
+    "  --json             one JSON object; ages in ns, ranges in bytes (end null: to the end)\n"
+    "  --prometheus       what was counted, as text for Prometheus\n"
+    "  --registry FILE    instead of what DBIO_REGISTRY names, by default /dev/shm/dbio-UID\n"
+    "  --statistics FILE  instead of what DBIO_STATISTICS names, by default\n"
+    "                     /dev/shm/dbio-UID.statistics\n"
+    "  --help             this text\n"
     "\n"
     "state        alive; stopped (SIGSTOP); dead, and not yet forgotten\n"
     "joined       how long ago it first used dbio\n"
@@ -77,7 +81,7 @@ print_json(const struct dbio_registry_view *view, const struct dbio_registry_inf
     const char *separator = "";
     unsigned i, k;
 
-    fputs("{\"registry\": ", stdout);
+    fputs("\"registry\": ", stdout);
     cli_print_json_string(stdout, path);
     printf(", \"cross_process\": true, \"processes_max\": %u, \"dead\": %u, \"files\": %u, "
            "\"files_max\": %u, \"requests_max\": %u, \"retired\": %" PRIu64
@@ -107,7 +111,38 @@ print_json(const struct dbio_registry_view *view, const struct dbio_registry_inf
         cli_print_json_request(stdout, view, &request);
         separator = ",";
     }
-    fputs("]}\n", stdout);
+    fputs("]", stdout);
+}
+
+/* Trouble with the one is not trouble with the other. */
+static int
+print_all_json(const struct dbio_registry_view *view, const struct dbio_registry_info *info,
+               const struct cli_wishes *wishes, const char *path, int error)
+{
+    putchar('{');
+    if (error != 0)
+        cli_print_json_trouble(path, error);
+    else
+        print_json(view, info, wishes, path);
+    fputs(",\n \"statistics\": ", stdout);
+    cli_print_json_counts(cli_statistics_path(wishes), wishes->pid);
+    fputs("}\n", stdout);
+    return error != 0 && error != -ENOENT ? EXIT_TROUBLE : EXIT_SUCCESS;
+}
+
+static int
+print_all_text(const struct dbio_registry_view *view, const struct dbio_registry_info *info,
+               const struct cli_wishes *wishes, const char *path, int error)
+{
+    int status = EXIT_SUCCESS;
+
+    if (error != 0)
+        status = cli_print_trouble(path, error, false);
+    else
+        print_text(view, info, wishes, path);
+    if (status == EXIT_SUCCESS) /* a refusal is a message and no answer */
+        cli_print_counts(cli_statistics_path(wishes), wishes->pid);
+    return status;
 }
 
 int
@@ -122,15 +157,13 @@ cli_stat(int count, char **arguments)
 
     if (status >= 0)
         return status;
+    if (wishes.prometheus)
+        return cli_print_prometheus(cli_statistics_path(&wishes));
     path = cli_path(&wishes);
     error = path == NULL ? -ENOENT : dbio_registry_open(path, &view);
     if (error == 0)
         error = dbio_registry_info(view, &info);
-    if (error != 0) {
-        dbio_registry_close(view);
-        return cli_print_trouble(path, error, wishes.json);
-    }
-    (wishes.json ? print_json : print_text)(view, &info, &wishes, path);
+    status = (wishes.json ? print_all_json : print_all_text)(view, &info, &wishes, path, error);
     dbio_registry_close(view);
-    return fflush(stdout) != 0 ? EXIT_TROUBLE : EXIT_SUCCESS;
+    return fflush(stdout) != 0 ? EXIT_TROUBLE : status;
 }
