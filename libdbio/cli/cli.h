@@ -14,6 +14,26 @@
 /* A command: its arguments begin with its own name. An exit status. */
 int cli_stat(int count, char **arguments);
 int cli_top(int count, char **arguments);
+int cli_run(int count, char **arguments);
+int cli_switch(int count, char **arguments); /* off, on */
+int cli_doctor(int count, char **arguments);
+int cli_coverage(int count, char **arguments);
+int cli_why(int count, char **arguments);
+int cli_probe(int count, char **arguments);
+/* Not for users: true (0) if the shim is loaded in this process. */
+int cli_live(int count, char **arguments);
+
+/* One binary's part of coverage; false if the shim would see nothing. */
+bool cli_cover(const char *path, bool json);
+/* One path's part of probe; false if it cannot be used. */
+bool cli_probe_one(const char *path, bool json);
+
+/* What the last system call that failed said. */
+const char *cli_last_error(void);
+
+/* libdbio-shim.so: as DBIO_SHIM says, else beside this program in a build tree, else where it was
+ * installed; NULL if there is none. */
+const char *cli_shim_path(void);
 
 /* What both accept: --json --registry FILE --help, and a process number. */
 struct cli_wishes {

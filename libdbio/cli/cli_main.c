@@ -13,8 +13,15 @@ static const struct command {
     int (*run)(int count, char **arguments);
     const char *text;
 } commands[] = {
-    {"stat", cli_stat, "processes, totals and outstanding requests of a registry, once"},
+    {"doctor", cli_doctor, "would the shim work here, and for this command?"},
+    {"run", cli_run, "run a command with the shim: its file I/O goes through dbio"},
+    {"stat", cli_stat, "processes, outstanding requests and what was counted, once"},
     {"top", cli_top, "outstanding direct I/O, live: file, range, class, age, owner, waiters"},
+    {"why", cli_why, "how a file goes, and why"},
+    {"off", cli_switch, "send running processes through the page cache"},
+    {"on", cli_switch, "let them go as before"},
+    {"coverage", cli_coverage, "which calls of a program the shim sees"},
+    {"probe", cli_probe, "what direct I/O can be had in a place"},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -26,11 +33,12 @@ print_usage(FILE *out)
     fputs("usage: dbio COMMAND [options]\n"
           "       dbio --help | --version\n"
           "\n"
-          "Looks at what processes that use dbio are doing. It costs them nothing.\n"
+          "Puts dbio under programs, and looks at what processes that use it are doing, which\n"
+          "costs them nothing.\n"
           "\n",
           out);
     for (i = 0; i < COMMANDS; i++)
-        fprintf(out, "  %-6s %s\n", commands[i].name, commands[i].text);
+        fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].text);
     fputs("\n"
           "dbio COMMAND --help tells the rest. Exit status: 0 done, 1 could not, 2 wrong usage.\n",
           out);
@@ -53,6 +61,8 @@ main(int count, char **arguments)
     for (i = 0; i < COMMANDS; i++)
         if (strcmp(name, commands[i].name) == 0)
             return commands[i].run(count - 1, arguments + 1);
+    if (strcmp(name, "live") == 0)
+        return cli_live(count - 1, arguments + 1);
     if (count > 1)
         fprintf(stderr, "dbio: no command '%s'\n", name);
     print_usage(stderr);

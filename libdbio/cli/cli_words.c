@@ -2,6 +2,7 @@
  * cli_words.c - ages, names and JSON: how the commands put things.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -24,6 +25,39 @@ take_room(void)
     static unsigned next;
 
     return rooms[next++ % ROOMS];
+}
+
+const char *
+cli_last_error(void)
+{
+    return strerror(errno);
+}
+
+const char *
+cli_shim_path(void)
+{
+    static const char *const places[] = {"../shim/libdbio-shim.so", DBIO_SHIM_FROM_HERE};
+    static char path[ROOM];
+    const char *wish = getenv("DBIO_SHIM");
+    char self[ROOM];
+    ssize_t length;
+    size_t i;
+
+    if (wish != NULL)
+        return access(wish, R_OK) == 0 ? wish : NULL;
+    length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    if (length <= 0)
+        return NULL;
+    self[length] = '\0';
+    *strrchr(self, '/') = '\0';
+    for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        char place[ROOM + 64];
+
+        (void)snprintf(place, sizeof(place), "%s/%s", self, places[i]);
+        if (realpath(place, path) != NULL)
+            return path;
+    }
+    return NULL;
 }
 
 const char *
