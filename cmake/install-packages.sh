@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs what is missing of cmake/debian-packages.txt.
 #
-#   cmake/install-packages.sh GROUP...     groups: build, test
+#   cmake/install-packages.sh GROUP...     groups: build, test, engines
 #
 # Asks the network for nothing if nothing is missing. Uses sudo if the caller is not root.
 # Exit status: 0 all there, 1 something is missing and could not be installed (and says what).
@@ -42,7 +42,7 @@ main() {
         mapfile -t -O "${#packages[@]}" packages < <(list_packages "$group")
     done
     if [ "${#packages[@]}" -eq 0 ]; then
-        echo "usage: install-packages.sh build|test ..." >&2
+        echo "usage: install-packages.sh build|test|engines ..." >&2
         return 1
     fi
     if ! command -v dpkg-query >/dev/null; then

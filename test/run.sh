@@ -193,7 +193,7 @@ main() {
     parse_options "$@"
     trap clean_up EXIT
     trap 'exit 1' INT TERM HUP
-    if [ "$install" = yes ] && ! "$root/cmake/install-packages.sh" build test; then
+    if [ "$install" = yes ] && ! "$root/cmake/install-packages.sh" build test engines; then
         echo "or go without, as far as that goes: test/run.sh --no-install" >&2
         exit 1
     fi

@@ -8,8 +8,8 @@ set -euo pipefail
 export LC_ALL=C
 
 name=$(basename "$0" .sh)
-shim=${1:?usage: $0 SHIM DBIO [--long]}
-dbio=${2:?usage: $0 SHIM DBIO [--long]}
+shim=$(realpath "${1:?usage: $0 SHIM DBIO [--long]}")
+dbio=$(realpath "${2:?usage: $0 SHIM DBIO [--long]}")
 long=no
 [ "${3:-}" != --long ] || long=yes
 passed=0 failed=0 skipped=0

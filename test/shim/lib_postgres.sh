@@ -10,7 +10,7 @@ export PATH PGUSER=postgres PGDATABASE=bench PGCONNECT_TIMEOUT=10
 # Small buffers, so that pages come and go; small segments and frequent checkpoints, so that WAL
 # files are made, recycled and removed within seconds.
 settings=(-c listen_addresses= -c shared_buffers=16MB -c max_wal_size=48MB -c min_wal_size=8MB
-    -c wal_keep_size=48MB -c autovacuum_naptime=1s -c bgwriter_delay=20ms -c log_checkpoints=off)
+    -c wal_retrieve_retry_interval=200ms -c autovacuum_naptime=1s -c bgwriter_delay=20ms -c log_checkpoints=off)
 
 # The shell that runs a server, by port: its status is the server's.
 declare -A launched=()
@@ -34,6 +34,14 @@ wait_for() {
 
 gone() { [ ! -e "/proc/$1" ]; }
 server_pid() { head -n 1 "$work/$1/postmaster.pid"; }
+
+# tell_routes LABEL MODE: report_routes, where there is something to report.
+tell_routes() {
+    case $2 in
+        none | off) same "$1: counters of a shim that is off" null "$(counts | jq .counters)" ;;
+        *) report_routes "$1" "$2" ;;
+    esac
+}
 
 # make_cluster MODE DIRECTORY: page checksums, 1 MiB segments of WAL.
 make_cluster() {
@@ -121,18 +129,19 @@ load() {
         -b tpcb-like@60 -f "$work/churn.sql@1"
 }
 
-# begin_load PORT, end_load LABEL: a load in the background for as long as the test wants.
+# begin_load PORT [OPTION...], end_load LABEL: a load in the background for as long as the test wants.
 begin_load() {
     rm -f "$work/enough"
-    keep_loading "$1" >"$work/load.log" 2>&1 &
+    keep_loading "$@" >"$work/load.log" 2>&1 &
     loader=$!
 }
 keep_loading() {
-    local round
+    local port=$1 round
+    shift
     for round in {1..300}; do
         [ ! -e "$work/enough" ] || return 0
         echo "round $round"
-        load "$1" 1 || return 1
+        load "$port" 1 "$@" || return 1
     done
     echo "nobody ended the load"
     return 1

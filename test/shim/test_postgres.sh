@@ -23,7 +23,7 @@ transfer() {
     check "$1: transfers" load "$port" "$load_seconds"
     check_sums "$1" "$port"
     check "$1: reads" plain pgbench -n -S -c 4 -T $((load_seconds - 1)) -p "$port"
-    report_routes "$1: after the load" "$1"
+    tell_routes "$1: after the load" "$1"
 }
 
 # Sorts that spill to temporary files; rewritten tables and indexes.
@@ -102,7 +102,7 @@ run_mode() {
     done
     check_structure "$1: after crashes" "$port"
     stop_server cluster "$port"
-    report_routes "$1: in all" "$1"
+    tell_routes "$1: in all" "$1"
     check_files "$1" cluster
 }
 

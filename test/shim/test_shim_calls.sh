@@ -1,0 +1,88 @@
+#!/bin/bash
+# test_shim_calls.sh SHIM DBIO PROGRAM [--long] - a program cannot tell that the shim is there.
+#
+# PROGRAM (shim_program.c) checks what the calls of POSIX and Linux promise: first without the shim,
+# which shows that what it expects is true, then with it in each mode, beside another preload, with
+# the registry or the statistics refused, and with nothing at all in /dev/shm.
+set -euo pipefail
+program=$(realpath "$3")
+set -- "$1" "$2" "${@:4}"
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/lib.sh"
+
+# run_program LABEL MODE: its cases become ours.
+run_program() {
+    local label=$1 mode=$2 line
+    shimmed "$mode" "$program" "$work" >"$work/cases" 2>"$work/complaints" || true
+    while IFS= read -r line; do
+        case $line in
+            "ok "*) pass "$label: ${line#ok }" ;;
+            FAILED*) fail "$label: $line" ;;
+        esac
+    done <"$work/cases"
+    grep -q '^ok missing_calls' "$work/cases" || fail "$label: did not run to its end: $(tail -n 3 "$work/complaints")"
+    rm -f "$work"/{filler,full}
+}
+
+in_each_mode() {
+    local mode
+    for mode in none auto direct buffered off; do
+        fresh_counts
+        run_program "mode $mode" "$mode"
+        case $mode in none | off) continue ;; esac
+        report_routes "mode $mode" "$mode"
+    done
+    check_off
+    check_policy
+    check_jemalloc
+    check_refusals
+}
+
+# Nothing of dbio happens in mode off, nor in programs that are not named.
+check_off() {
+    fresh_counts
+    rm -f "$registry"
+    shimmed off sh -c "cat '$work/plain' >/dev/null"
+    DBIO_PROGRAMS=postgres shimmed direct "$program" "$work" reads_and_writes >/dev/null
+    check "mode off and other programs make no registry and count nothing" \
+        test ! -e "$registry" -a ! -e "$statistics"
+}
+
+check_policy() {
+    fresh_counts
+    printf '# a comment\n\n%s mode:direct\n*.log role:log,mood:good\n' "*/plain" >"$work/policy"
+    DBIO_CONF_MORE="policy:$work/policy,what:1" shimmed auto "$program" "$work" reads_and_writes \
+        >"$work/out" 2>&1
+    check "a rule by path sends a file direct" \
+        test "$(counts | jq '.counters.direct + .counters.direct_bounce')" -gt 0
+    check "an unknown key is named with its place, and the rest is kept" \
+        grep -q 'DBIO_CONF: position [0-9]*: unknown key' "$work/out"
+    check "so it is in a policy file" grep -q 'policy: line 4: position [0-9]*: unknown key' "$work/out"
+}
+
+check_jemalloc() {
+    local jemalloc order
+    jemalloc=$(ldconfig -p | awk '/libjemalloc.so.2/ { print $NF; exit }')
+    if [ -z "$jemalloc" ]; then
+        skip "no libjemalloc.so.2 to load beside the shim"
+        return
+    fi
+    for order in "$shim:$jemalloc" "$jemalloc:$shim"; do
+        shim=$order run_program "beside jemalloc" direct
+    done
+}
+
+# Where the registry cannot be had, or /dev/shm is full of nothing, programs run all the same.
+check_refusals() {
+    local kept=$registry kept_statistics=$statistics
+    echo garbage >"$work/garbage"
+    chmod 600 "$work/garbage"
+    registry=$work/garbage
+    run_program "the registry is garbage" direct
+    registry=/nowhere/registry statistics=/nowhere/statistics
+    run_program "there is no /dev/shm" direct
+    registry=$kept statistics=$kept_statistics
+}
+
+for_each_filesystem in_each_mode
+finish
