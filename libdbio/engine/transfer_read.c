@@ -110,6 +110,20 @@ count_read(struct dbio_file *file, enum dbio_route route, enum dbio_reason reaso
     dbio__stats_note(&file->inode->history, thread, route, reason);
 }
 
+/* By the usual backend without a call through a pointer: coming back from the kernel, each return
+ * costs a wrong guess (os/sys.c). */
+static inline ssize_t
+read_once(struct dbio_file *file, char *buffer, size_t length, uint64_t offset)
+{
+    struct iovec vector = {buffer, length};
+    struct dbio_io io = {
+        .fd = file->descriptors->buffered, .count = 1, .vector = &vector, .offset = offset};
+
+    if (DBIO_LIKELY(file->context->backend == &dbio__backend_sync))
+        return dbio__sys_pread(io.fd, buffer, length, offset);
+    return file->context->backend->transfer(&io);
+}
+
 /* Until all is read, or the end of the file; a count or -errno. */
 static ssize_t
 read_through_cache(struct dbio_file *file, char *buffer, size_t length, uint64_t offset)
@@ -118,12 +132,7 @@ read_through_cache(struct dbio_file *file, char *buffer, size_t length, uint64_t
     int tries = 0;
 
     while (done < length) {
-        struct iovec rest = {buffer + done, length - done};
-        struct dbio_io io = {.fd = file->descriptors->buffered,
-                             .count = 1,
-                             .vector = &rest,
-                             .offset = offset + done};
-        ssize_t answer = file->context->backend->transfer(&io);
+        ssize_t answer = read_once(file, buffer + done, length - done, offset + done);
 
         if (answer == -EINTR || (answer == -EAGAIN && ++tries < DBIO_TRANSFER_TRIES))
             continue;

@@ -24,22 +24,34 @@
 /* Blocks for direct I/O are multiples of this everywhere. */
 #define SECTOR 512u
 
-/* pread of a file of ours. True: *result is the answer. */
-static bool
+/* What follows from an answer that is an error. True: *result is the program's answer. */
+static bool __attribute__((noinline))
+read_failed(int fd, void *buffer, size_t length, off_t offset, ssize_t *result)
+{
+    uintptr_t entry;
+
+    if (*result == -ESTALE) {
+        entry = shim_again(fd);
+        if (entry == SHIM_UNMANAGED)
+            return false;
+        shim_enter();
+        *result = dbio_pread(shim_fdmap_file(entry), buffer, length, offset, 0);
+        shim_leave();
+    }
+    *result = shim_answer(*result);
+    return true;
+}
+
+/* pread of a file of ours. True: *result is the answer. Inlined, because coming back from the
+ * kernel each return costs a wrong guess. */
+static inline bool __attribute__((always_inline))
 read_ours(int fd, uintptr_t entry, void *buffer, size_t length, off_t offset, ssize_t *result)
 {
     pthread_testcancel();
     shim_enter();
     *result = dbio_pread(shim_fdmap_file(entry), buffer, length, offset, 0);
     shim_leave();
-    if (__builtin_expect(*result >= 0, 1))
-        return true;
-    if (*result == -ESTALE) {
-        entry = shim_again(fd);
-        return entry != SHIM_UNMANAGED && read_ours(fd, entry, buffer, length, offset, result);
-    }
-    *result = shim_answer(*result);
-    return true;
+    return __builtin_expect(*result >= 0, 1) || read_failed(fd, buffer, length, offset, result);
 }
 
 #define WRAP_PREAD(name)                                                                      \

@@ -5,7 +5,7 @@
 # shellcheck shell=bash disable=SC2154 # lib.sh sets what is not set here
 
 PATH=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1):$PATH
-export PATH PGUSER=postgres PGDATABASE=bench PGCONNECT_TIMEOUT=10
+export PATH PGOPTIONS="-c client_min_messages=warning" PGUSER=postgres PGDATABASE=bench PGCONNECT_TIMEOUT=10
 
 # Small buffers, so that pages come and go; small segments and frequent checkpoints, so that WAL
 # files are made, recycled and removed within seconds.
@@ -14,6 +14,18 @@ settings=(-c listen_addresses= -c shared_buffers=16MB -c max_wal_size=48MB -c mi
 
 # The shell that runs a server, by port: its status is the server's.
 declare -A launched=()
+
+# However the test ends: a server that is told to stop leaves no shared memory behind.
+stop_servers() {
+    local file pid
+    [ -n "$work" ] || return 0
+    for file in "$work"/*/postmaster.pid; do
+        pid=$(head -n 1 "$file" 2>/dev/null) || continue
+        [ "$(readlink "/proc/$pid/cwd")" = "${file%/*}" ] || continue
+        kill -QUIT "$pid" && timeout 10 tail --pid="$pid" -f /dev/null || true
+    done
+}
+trap 'stop_servers; leave' EXIT
 
 # give_up TEXT LOG: a failure that leaves nothing to go on with.
 give_up() {
@@ -110,6 +122,7 @@ fill() {
 # reads back wrong divides by zero, which ends the load with an error.
 write_churn() {
     cat >"$work/churn.sql" <<'END'
+drop table if exists churn_:client_id;
 create table churn_:client_id as select g, md5(g::text) as text from generate_series(1, 3000) g;
 create index on churn_:client_id (text);
 select 1 / (count(*) = 3000 and sum(g) = 4501500 and bool_and(text = md5(g::text)))::int from churn_:client_id;
