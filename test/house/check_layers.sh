@@ -112,8 +112,8 @@ judge_outside() {
     judge_only "malloc and its family are the host's: use base/mem.h" \
         '\<(malloc|calloc|realloc|free|posix_memalign|aligned_alloc|strdup|asprintf)[[:space:]]*\(' \
         cli/cli_elf.c
-    judge_only "liburing enters by backend/uring_setup.h only" 'include.*<liburing' \
-        backend/uring_setup.h
+    judge_only "liburing enters by backend/uring_setup.h and shim/shim_async.c only" \
+        'include.*<liburing' backend/uring_setup.h shim/shim_async.c
     judge_only "dlfcn.h enters by shim/shim_real.c only" 'include.*<dlfcn' shim/shim_real.c
     judge_only "an include of the house is written with quotes" 'include.*<(dbio|base/|os/|core/|engine/)'
 }

@@ -62,13 +62,16 @@ make_cluster() {
     [ -e "$work/$2/PG_VERSION" ] || give_up "$1: no cluster" "$work/check.log"
 }
 
+# What start_server puts before "postgres".
+prefix=()
+
 # start_server MODE DIRECTORY PORT [OPTION...]
 start_server() {
     local mode=$1 directory=$2 port=$3
     shift 3
     export PGHOST=$work
-    shimmed "$mode" postgres -D "$work/$directory" -k "$work" -p "$port" "${settings[@]}" "$@" \
-        >>"$work/$directory.log" 2>&1 &
+    shimmed "$mode" "${prefix[@]}" postgres -D "$work/$directory" -k "$work" -p "$port" \
+        "${settings[@]}" "$@" >>"$work/$directory.log" 2>&1 &
     launched[$port]=$!
     wait_for 60 "the server in $directory" "$work/$directory.log" \
         plain pg_isready -q -p "$port" -d postgres
@@ -100,6 +103,9 @@ crash_server() {
 
 # sql PORT QUERY: unaligned rows, nothing else.
 sql() { plain psql -XAtq -v ON_ERROR_STOP=1 -p "$1" -c "$2"; }
+
+# recovered PORT: whoever reads may write, too.
+recovered() { [ "$(sql "$1" 'select not pg_is_in_recovery()')" = t ]; }
 
 # same TEXT A B: passes if both are the same and something.
 same() {

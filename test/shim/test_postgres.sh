@@ -78,9 +78,6 @@ kill_backend() {
         where application_name = 'pgbench' and state = 'active' limit 1")" || return 1
 }
 
-# What clients wait for before they are let in again.
-recovered() { [ "$(sql "$port" 'select not pg_is_in_recovery()')" = t ]; }
-
 # crash MODE ROUND: kills the server, or a part of it, in the midst; then all is as acknowledged.
 crash() {
     local inserters=() label="$1: server killed ($2)" client
@@ -95,7 +92,7 @@ crash() {
         label="$1: backend killed ($2)"
         wait_for 20 "a backend at work" "$work/load.log" kill_backend
         wait "${inserters[@]}" "$loader" || true
-        wait_for 60 "recovery" "$work/cluster.log" recovered
+        wait_for 60 "recovery" "$work/cluster.log" recovered "$port"
     else
         crash_server cluster "$port"
         wait "${inserters[@]}" "$loader" || true
@@ -108,8 +105,10 @@ crash() {
 
 # In a server that may have few files open, dbio's own descriptors are too many at times.
 few_descriptors() {
+    prefix=(prlimit --nofile=64)
+    fresh_counts
     start_server "$1" cluster "$port" -c autovacuum=off
-    prlimit --pid "$(server_pid cluster)" --nofile=64:64
+    prefix=()
     check "$1: 200 tables, 64 descriptors" sql "$port" "do \$\$ declare there int; begin
         for i in 1..200 loop
             execute format('create table few%s as select g, md5(g::text) as text
@@ -122,6 +121,7 @@ few_descriptors() {
         end loop; end \$\$"
     check "$1: checkpoint, 64 descriptors" sql "$port" checkpoint
     stop_server cluster "$port"
+    tell_routes "$1: 64 descriptors" "$1"
     same "$1: errors of the server with 64 descriptors" 0 \
         "$(tail -n +"$2" "$work/cluster.log" | grep -cE ' (ERROR|FATAL|PANIC): ' || true)"
 }

@@ -84,7 +84,8 @@ promote() {
 # check_copy LABEL MODE TRANSFERS: the cluster in copy recovers, is sound, and has the TRANSFERS
 # that there were when it was begun.
 check_copy() {
-    start_server "$2" copy "$copy" -c archive_mode=off
+    start_server "$2" copy "$copy" -c archive_mode=off -c "restore_command=cp $work/archive/%f %p"
+    wait_for 60 "$1: recovery" "$work/copy.log" recovered "$copy"
     check_sums "$1" "$copy"
     same "$1: has what there was at its begin" t \
         "$(sql "$copy" "select count(*) >= $3 from pgbench_history")"
@@ -138,38 +139,61 @@ hear() {
     done
 }
 
-# copy_by_hand LABEL COMMAND...: as the manual says under "Making a Base Backup Using the Low Level
-# API": the label goes into the copy, and WAL until the end of the backup with it.
+# begin_wal, end_wal SOURCE LABEL COMMAND...: the WAL that the backup needs is copied by the
+# COMMAND, or by what the server itself starts to archive it.
+begin_wal() {
+    case $1 in
+        copied) sql "$primary" "select pg_create_physical_replication_slot('copy', true)" >/dev/null ;;
+        archived) archive_by "cp %p $work/archive/%f" ;;
+    esac
+}
+end_wal() {
+    local source=$1 label=$2
+    shift 2
+    if [ "$source" = copied ]; then
+        check "$label: WAL copied" copy_entry "$work/primary/pg_wal" "$@"
+        sql "$primary" "select pg_drop_replication_slot('copy')" >/dev/null
+    else
+        archive_by true
+        plain mkdir -m 700 "$work/copy/pg_wal"
+        plain touch "$work/copy/recovery.signal"
+    fi
+}
+archive_by() {
+    sql "$primary" "alter system set archive_command = '$1'"
+    sql "$primary" 'select pg_reload_conf()' >/dev/null
+}
+
+# copy_by_hand SOURCE LABEL COMMAND...: as the manual says under "Making a Base Backup Using the Low
+# Level API": the label goes into the copy, and with it WAL until the end of the backup.
 copy_by_hand() {
-    local label=$1
-    shift
-    # Keeps the segments that the backup needs.
-    sql "$primary" "select pg_create_physical_replication_slot('copy', true)" >/dev/null
+    local source=$1 label=$2
+    shift 2
+    begin_wal "$source"
     coproc session { plain psql -XAtq -v ON_ERROR_STOP=1 -p "$primary" 2>"$work/session.log"; }
-    say "select pg_backup_start('copy', true) is not null \\g (tuples_only=on)"
+    say "select pg_backup_start('copy', true) is not null \\g /dev/null"
     say '\echo begun'
     hear begun
     check "$label: copied" copy_files "$@"
     say "\\o $work/backup_label"
-    say 'select labelfile from pg_backup_stop(false);'
+    say 'select labelfile from pg_backup_stop();'
     say '\o'
     say '\echo ended'
     hear ended
     say '\q'
     wait "$session_PID"
-    check "$label: WAL copied" copy_entry "$work/primary/pg_wal" "$@"
-    sql "$primary" "select pg_drop_replication_slot('copy')" >/dev/null
+    end_wal "$source" "$label" "$@"
     plain mv "$work/backup_label" "$work/copy/"
 }
 
-# check_cp LABEL MODE COMMAND...
+# check_cp LABEL MODE SOURCE COMMAND...
 check_cp() {
-    local label=$1 mode=$2 begin
-    shift 2
+    local label=$1 mode=$2 source=$3 begin
+    shift 3
     begin_load "$primary" "${rate[@]}"
     sleep "$pause"
     begin=$(transfers)
-    copy_by_hand "$label" "$@"
+    copy_by_hand "$source" "$label" "$@"
     end_load "$label"
     check_copy "$label" "$mode" "$begin"
 }
@@ -177,21 +201,25 @@ check_cp() {
 run_mode() {
     fresh_counts
     make_cluster "$1" primary
+    plain tee -a "$work/primary/postgresql.conf" <<<"archive_mode = on" >/dev/null
+    plain tee -a "$work/primary/postgresql.conf" <<<"archive_command = 'true'" >/dev/null
+    plain mkdir "$work/archive"
     start_server "$1" primary "$primary"
     check "$1: filled" fill "$primary" "$scale"
     check_standby "$1"
     promote "$1"
     check_basebackup "$1"
-    check_cp "$1: cp" "$1" plain cp -a
-    [ "$long" = no ] || check_cp "$1: cp by read" "$1" plain cp -a --reflink=never
+    check_cp "$1: cp" "$1" copied plain cp -a
+    [ "$long" = no ] || check_cp "$1: cp by reading" "$1" copied plain cp -a --reflink=never
     if [ -z "${DBIO_PROGRAMS:-}" ]; then
-        check_cp "$1: cp under the shim" "$1" shimmed "$1" cp -a --reflink=never
-        [ "$long" = no ] || check_cp "$1: cp as it likes under the shim" "$1" shimmed "$1" cp -a
+        check_cp "$1: cp under the shim" "$1" archived shimmed "$1" cp -a --reflink=never
+        [ "$long" = no ] || check_cp "$1: cp -a under the shim" "$1" copied shimmed "$1" cp -a
     fi
     stop_server primary "$primary"
     check_files "$1: primary" primary
     tell_routes "$1: in all" "$1"
     remove primary
+    remove archive
 }
 
 run_all() {
