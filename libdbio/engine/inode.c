@@ -217,6 +217,7 @@ return_lent(struct dbio_descriptors *descriptors)
     else
         atomic_store(&descriptors->direct, DBIO_FD_NONE);
     descriptors->lent = DBIO_FD_NONE;
+    descriptors->twin = true;
 }
 
 static int
@@ -252,6 +253,29 @@ close_parked(struct dbio_inode *inode)
         dbio__list_remove(&descriptors->link);
         atomic_fetch_sub_explicit(&parked_count, 1, memory_order_relaxed);
         error = dbio__err_first(error, close_descriptors(descriptors));
+    }
+    return (int)error;
+}
+
+/* What is left of handles whose other descriptor was the program's: nobody can take it over, and
+ * the program is about to close its own, so all that matters is whether a lock is held now. */
+static int
+close_twins(struct dbio_inode *inode)
+{
+    struct dbio_link *link = inode->parked.next, *next;
+    long error = 0;
+
+    for (; link != &inode->parked; link = next) {
+        struct dbio_descriptors *twin = DBIO_CONTAINER_OF(link, struct dbio_descriptors, link);
+
+        next = link->next;
+        if (!twin->twin)
+            continue;
+        if (may_hold_posix_lock(any_of(twin)))
+            break;
+        dbio__list_remove(&twin->link);
+        atomic_fetch_sub_explicit(&parked_count, 1, memory_order_relaxed);
+        error = dbio__err_first(error, close_descriptors(twin));
     }
     return (int)error;
 }
@@ -303,6 +327,7 @@ dbio__inode_release(struct dbio_inode *inode, struct dbio_descriptors *descripto
     } else if (descriptors->reusable) {
         dbio__list_append(&inode->parked, &descriptors->link);
         atomic_fetch_add_explicit(&parked_count, 1, memory_order_relaxed);
+        error = close_twins(inode);
     } else {
         /* The program gave us its own descriptor to close, and knows what close(2) does. */
         error = close_descriptors(descriptors);
@@ -344,7 +369,7 @@ dbio__inode_reuse(int fd, int access, struct dbio_inode **found)
          link != NULL && link != &inode->parked && descriptors == NULL; link = link->next) {
         struct dbio_descriptors *parked = DBIO_CONTAINER_OF(link, struct dbio_descriptors, link);
 
-        if (parked->reusable && parked->access == access && parked->buffered != DBIO_FD_NONE)
+        if (parked->reusable && !parked->twin && parked->access == access)
             descriptors = parked;
     }
     if (descriptors != NULL) {

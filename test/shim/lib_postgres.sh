@@ -22,7 +22,8 @@ stop_servers() {
     for file in "$work"/*/postmaster.pid; do
         pid=$(head -n 1 "$file" 2>/dev/null) || continue
         [ "$(readlink "/proc/$pid/cwd")" = "${file%/*}" ] || continue
-        kill -QUIT "$pid" && timeout 10 tail --pid="$pid" -f /dev/null || true
+        kill -QUIT "$pid" || continue
+        timeout 10 tail --pid="$pid" -f /dev/null || true
     done
 }
 trap 'stop_servers; leave' EXIT
@@ -62,7 +63,7 @@ make_cluster() {
     [ -e "$work/$2/PG_VERSION" ] || give_up "$1: no cluster" "$work/check.log"
 }
 
-# What start_server puts before "postgres".
+# What start_server puts before "postgres"; a test may change it.
 prefix=()
 
 # start_server MODE DIRECTORY PORT [OPTION...]

@@ -7,7 +7,7 @@
 # tables; whatever a killed server acknowledged is there after recovery; the files of a stopped
 # server are sound, and nothing in the page cache differs from the disk. At last it says, for
 # information, what reading costs under the shim.
-# shellcheck disable=SC2154 # lib.sh sets what is not set here
+# shellcheck disable=SC1091,SC2034,SC2154 # lib.sh and lib_postgres.sh set and use the rest
 . "$(dirname "$0")/lib.sh" "$@"
 . "$(dirname "$0")/lib_postgres.sh"
 

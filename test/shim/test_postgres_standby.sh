@@ -7,7 +7,7 @@
 # again, ends with the primary's contents; a base backup is what its manifest says, and starts; so
 # does what cp copied between pg_backup_start and pg_backup_stop, cp being under the shim or not,
 # reading through the page cache what the server writes past it.
-# shellcheck disable=SC2154 # lib.sh sets what is not set here
+# shellcheck disable=SC1091,SC2154 # lib.sh and lib_postgres.sh set the rest
 . "$(dirname "$0")/lib.sh" "$@"
 . "$(dirname "$0")/lib_postgres.sh"
 
@@ -213,6 +213,7 @@ run_mode() {
     [ "$long" = no ] || check_cp "$1: cp by reading" "$1" copied plain cp -a --reflink=never
     if [ -z "${DBIO_PROGRAMS:-}" ]; then
         check_cp "$1: cp under the shim" "$1" archived shimmed "$1" cp -a --reflink=never
+        check "$1: WAL came from the archive" grep -q 'restored log file' "$work/copy.log"
         [ "$long" = no ] || check_cp "$1: cp -a under the shim" "$1" copied shimmed "$1" cp -a
     fi
     stop_server primary "$primary"
