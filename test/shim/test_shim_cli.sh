@@ -125,12 +125,31 @@ check_why() {
     says "stat: in words" 0 'requests by reason' dbio stat --registry "$registry" --statistics "$statistics"
 }
 
+# completes WORD... : what the last of the words could become.
+completes() {
+    (
+        # shellcheck source-path=SCRIPTDIR/../../libdbio/cli
+        source "$source/libdbio/cli/dbio.bash"
+        COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+        _dbio
+        echo "${COMPREPLY[@]}"
+    )
+}
+
+check_completion() {
+    check "completion: commands" test "$(completes dbio wh)" = why
+    check "completion: options" test "$(completes dbio run --stats)" = --stats-json
+    check "completion: modes" test "$(completes dbio run --mode di)" = direct
+    check "completion: files" test "$(completes dbio why "$work/off.d")" = "$work/off.db"
+}
+
 all_checks() {
     check_run
     check_off
     check_doctor
     check_coverage
     check_why
+    check_completion
 }
 
 # Nothing but the shim's own names, and no version on them, which would undo it.
