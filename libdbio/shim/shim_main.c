@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "shim/shim_conf.h"
+#include "shim/shim_crew.h"
 
 enum { CONTEXT_NONE, CONTEXT_MAKING, CONTEXT_READY, CONTEXT_FAILED };
 
@@ -50,6 +51,7 @@ in_child(void)
     int making = CONTEXT_MAKING;
 
     own_pid = getpid();
+    shim_crew_in_child();
     (void)atomic_compare_exchange_strong(&context_state, &making, CONTEXT_NONE);
     if (atomic_load(&context_state) != CONTEXT_READY)
         show_mark();
@@ -106,6 +108,7 @@ has_context(void)
 static void
 close_file(struct dbio_file *file)
 {
+    shim_crew_wait(file, -1);
     shim_enter();
     (void)dbio_close(file);
     shim_leave();

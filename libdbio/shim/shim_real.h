@@ -67,7 +67,8 @@ struct io_uring;
     SHIM_TWICE(X, mmap, void *, (void *, size_t, int, int, int, off_t))         \
     X(io_submit, int, (void *, long, struct iocb **))                           \
     X(io_uring_submit, int, (struct io_uring *))                                \
-    X(io_uring_submit_and_wait, int, (struct io_uring *, unsigned))
+    X(io_uring_submit_and_wait, int, (struct io_uring *, unsigned))             \
+    X(io_uring_queue_exit, void, (struct io_uring *))
 
 #define SHIM_POINTER(name, type, arguments) type(*name) arguments;
 struct shim_real {

@@ -105,7 +105,7 @@ judge_outside() {
     code=$(strip_comments "${sources[@]}")
     # The shim stands in for libc while that is looked for; doctor asks what the kernel refuses.
     judge_only "raw system calls: os/sys.c only" '\<syscall[[:space:]]*\(' os/sys.c \
-        shim/shim_real.c cli/cli_doctor.c
+        shim/shim_real.c shim/shim_crew.c cli/cli_doctor.c
     judge_only "errno is read in os/sys.c and cli/cli_words.c, written in shim/shim_errno.h only" \
         '\<errno\>([^.]|$)' os/sys.c shim/shim_errno.h cli/cli_words.c
     judge_only "jemalloc enters by base/mem_jemalloc.c only" 'include.*<jemalloc' base/mem_jemalloc.c

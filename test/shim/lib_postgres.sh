@@ -119,10 +119,10 @@ same() {
 
 # fill PORT SCALE: the tables of pgbench, and those of churn and of numbers.
 fill() {
-    plain createdb -p "$1" bench
-    sql "$1" 'create extension amcheck;
-        create table numbers (client int, number int, primary key (client, number));'
-    plain pgbench -i -q -s "$2" -p "$1"
+    plain createdb -p "$1" bench &&
+        sql "$1" 'create extension amcheck;
+            create table numbers (client int, number int, primary key (client, number));' &&
+        plain pgbench -i -q -s "$2" -p "$1"
 }
 
 # A table that lives for a moment: files, and soon their inodes, are new again and again. What it
@@ -195,15 +195,16 @@ check_structure_lightly() {
     check "$1: pg_amcheck" plain pg_amcheck -p "$2" -d bench --heapallindexed
 }
 
-# contents PORT: a digest of all rows.
+# contents PORT: a digest of all rows; nothing if one of the tables cannot be read.
 contents() {
-    {
-        sql "$1" 'copy (select * from pgbench_accounts order by aid) to stdout'
-        sql "$1" 'copy (select * from pgbench_tellers order by tid) to stdout'
-        sql "$1" 'copy (select * from pgbench_branches order by bid) to stdout'
-        sql "$1" 'copy (select * from pgbench_history h order by h::text) to stdout'
-        sql "$1" 'copy (select * from numbers order by client, number) to stdout'
-    } | md5sum | cut -d ' ' -f 1
+    local digest
+    digest=$({
+        sql "$1" 'copy (select * from pgbench_accounts order by aid) to stdout' &&
+            sql "$1" 'copy (select * from pgbench_tellers order by tid) to stdout' &&
+            sql "$1" 'copy (select * from pgbench_branches order by bid) to stdout' &&
+            sql "$1" 'copy (select * from pgbench_history h order by h::text) to stdout' &&
+            sql "$1" 'copy (select * from numbers order by client, number) to stdout'
+    } | md5sum) && echo "${digest%% *}"
 }
 
 # cached_as_stored DIRECTORY: what the page cache shows of the large files is what is on the disk.
