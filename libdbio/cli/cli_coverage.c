@@ -24,9 +24,6 @@ static const char usage[] =
 static const struct passed {
     const char *name, *text;
 } passed[] = {
-    {"io_submit", "libaio: requests go to the kernel as they are, untracked"},
-    {"io_uring_submit", "io_uring: requests go to the kernel as they are, untracked"},
-    {"io_uring_submit_and_wait", "io_uring: requests go to the kernel as they are, untracked"},
     {"aio_read", "POSIX AIO: threads of libc do it, untracked"},
     {"aio_read64", "POSIX AIO: threads of libc do it, untracked"},
     {"aio_write", "POSIX AIO: threads of libc do it, untracked"},

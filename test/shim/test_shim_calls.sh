@@ -1,23 +1,28 @@
 #!/bin/bash
-# test_shim_calls.sh SHIM DBIO PROGRAM [--long] - a program cannot tell that the shim is there.
+# test_shim_calls.sh SHIM DBIO PROGRAM RING [--long] - a program cannot tell that the shim is there.
 #
-# PROGRAM (shim_program.c) checks what the calls of POSIX and Linux promise: first without the shim,
+# PROGRAM (shim_program.c) and RING (shim_ring.c: io_uring and libaio) check what the calls of POSIX and Linux promise: first without the shim,
 # which shows that what it expects is true, then with it in each mode, beside another preload, with
 # the registry or the statistics refused, and with nothing at all in /dev/shm.
 set -euo pipefail
 program=$(realpath "$3")
-set -- "$1" "$2" "${@:4}"
+ring=$(realpath "$4")
+set -- "$1" "$2" "${@:5}"
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"
 
-# run_program LABEL MODE: its cases become ours.
+# run_program LABEL MODE: the cases of both become ours.
 run_program() {
     local label=$1 mode=$2 line
-    shimmed "$mode" "$program" "$work" >"$work/cases" 2>"$work/complaints" || true
+    {
+        shimmed "$mode" "$program" "$work" || true
+        shimmed "$mode" "$ring" "$work" || true
+    } >"$work/cases" 2>"$work/complaints"
     while IFS= read -r line; do
         case $line in
             "ok "*) pass "$label: ${line#ok }" ;;
             FAILED*) fail "$label: $line" ;;
+            skipped*) skip "$label: $line" ;;
         esac
     done <"$work/cases"
     grep -q '^ok missing_calls' "$work/cases" || fail "$label: did not run to its end: $(tail -n 3 "$work/complaints")"

@@ -1,0 +1,250 @@
+/*
+ * shim_ring.c - a program that knows nothing of dbio and submits its file I/O in batches, by
+ * liburing and by libaio. Run without the shim it shows that its expectations are true.
+ *
+ *     shim_ring DIRECTORY     prints "ok CASE" or "FAILED CASE: line: condition"
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <libaio.h>
+#include <liburing.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PAGE  4096
+#define DEPTH 32
+#define CHECK(condition)                                                            \
+    do {                                                                            \
+        if (!(condition)) {                                                         \
+            printf("FAILED %s: line %d: %s (%s)\n", name_now, __LINE__, #condition, \
+                   strerror(errno));                                                \
+            (void)fflush(stdout);                                                   \
+            _exit(1);                                                               \
+        }                                                                           \
+    } while (0)
+
+static const char *name_now;
+static char path[4096];
+static _Alignas(PAGE) char pages[DEPTH][PAGE];
+
+static int
+make_file(const char *directory, int flags)
+{
+    int fd, i;
+
+    (void)snprintf(path, sizeof(path), "%s/ring", directory);
+    (void)unlink(path);
+    fd = open(path, O_RDWR | O_CREAT | flags, 0600);
+    CHECK(fd >= 0);
+    for (i = 0; i < DEPTH; i++) {
+        memset(pages[i], 'a' + i % 26, PAGE);
+        CHECK(pwrite(fd, pages[i], PAGE, (off_t)i * PAGE) == PAGE);
+    }
+    CHECK(fdatasync(fd) == 0 && posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0);
+    memset(pages, 0, sizeof(pages));
+    return fd;
+}
+
+static bool
+is_full_of(const char *memory, size_t length, char byte)
+{
+    size_t i;
+
+    for (i = 0; i < length; i++)
+        if (memory[i] != byte)
+            return false;
+    return true;
+}
+
+/* Takes `count` completions; each number once, each with the answer `wanted`. */
+static void
+reap(struct io_uring *ring, int count, int wanted)
+{
+    bool seen[DEPTH] = {false};
+    struct io_uring_cqe *answer;
+    int i;
+
+    for (i = 0; i < count; i++) {
+        CHECK(io_uring_wait_cqe(ring, &answer) == 0);
+        CHECK(answer->user_data < DEPTH && !seen[answer->user_data]);
+        CHECK(answer->res == wanted);
+        seen[answer->user_data] = true;
+        io_uring_cqe_seen(ring, answer);
+    }
+}
+
+static void
+batches(const char *directory, int flags)
+{
+    struct iovec vectors[DEPTH];
+    struct io_uring ring;
+    int fd = make_file(directory, flags), i;
+
+    CHECK(io_uring_queue_init(DEPTH, &ring, 0) == 0);
+    for (i = 0; i < DEPTH; i++) {
+        struct io_uring_sqe *entry = io_uring_get_sqe(&ring);
+
+        vectors[i] = (struct iovec){pages[i], PAGE};
+        if (i % 2 == 0)
+            io_uring_prep_readv(entry, fd, &vectors[i], 1, (__u64)i * PAGE);
+        else
+            io_uring_prep_read(entry, fd, pages[i], PAGE, (__u64)i * PAGE);
+        io_uring_sqe_set_data64(entry, (__u64)i);
+    }
+    CHECK(io_uring_submit(&ring) == DEPTH);
+    memset(vectors, 0, sizeof(vectors)); /* needed until the submission only */
+    reap(&ring, DEPTH, PAGE);
+    for (i = 0; i < DEPTH; i++)
+        CHECK(is_full_of(pages[i], PAGE, (char)('a' + i % 26)));
+    for (i = 0; i < DEPTH; i++) {
+        struct io_uring_sqe *entry = io_uring_get_sqe(&ring);
+
+        memset(pages[i], 'A' + i % 26, PAGE);
+        io_uring_prep_write(entry, fd, pages[i], PAGE, (__u64)i * PAGE);
+        io_uring_sqe_set_data64(entry, (__u64)i);
+    }
+    CHECK(io_uring_submit_and_wait(&ring, 1) == DEPTH);
+    reap(&ring, DEPTH, PAGE);
+    for (i = 0; i < DEPTH; i++) {
+        CHECK(pread(fd, pages[0], PAGE, (off_t)i * PAGE) == PAGE);
+        CHECK(is_full_of(pages[0], PAGE, (char)('A' + i % 26)));
+    }
+    io_uring_queue_exit(&ring);
+    CHECK(close(fd) == 0);
+}
+
+static void
+batches_of_buffered_files(const char *directory)
+{
+    batches(directory, 0);
+}
+
+static void
+batches_of_direct_files(const char *directory)
+{
+    batches(directory, O_DIRECT);
+}
+
+/* Errors, the end of the file, links, syncs, and a ring that goes while requests are under way. */
+static void
+odd_requests(const char *directory)
+{
+    int fd = make_file(directory, 0), i;
+    struct io_uring_sqe *entry;
+    struct io_uring ring;
+
+    CHECK(io_uring_queue_init(DEPTH, &ring, 0) == 0);
+    entry = io_uring_get_sqe(&ring);
+    io_uring_prep_read(entry, fd, pages[0], PAGE, (__u64)DEPTH * PAGE);
+    io_uring_sqe_set_data64(entry, 3);
+    CHECK(io_uring_submit(&ring) == 1);
+    reap(&ring, 1, 0);
+    entry = io_uring_get_sqe(&ring);
+    io_uring_prep_read(entry, 999, pages[0], PAGE, 0);
+    io_uring_sqe_set_data64(entry, 4);
+    CHECK(io_uring_submit(&ring) == 1);
+    reap(&ring, 1, -EBADF);
+    entry = io_uring_get_sqe(&ring); /* a write, and a sync that depends on it */
+    io_uring_prep_write(entry, fd, pages[0], PAGE, 0);
+    io_uring_sqe_set_data64(entry, 5);
+    entry->flags |= IOSQE_IO_LINK;
+    entry = io_uring_get_sqe(&ring);
+    io_uring_prep_fsync(entry, fd, IORING_FSYNC_DATASYNC);
+    io_uring_sqe_set_data64(entry, 6);
+    CHECK(io_uring_submit(&ring) == 2);
+    for (i = 0; i < 2; i++) {
+        struct io_uring_cqe *answer;
+
+        CHECK(io_uring_wait_cqe(&ring, &answer) == 0);
+        CHECK(answer->res == (answer->user_data == 5 ? PAGE : 0));
+        io_uring_cqe_seen(&ring, answer);
+    }
+    for (i = 0; i < DEPTH; i++) {
+        entry = io_uring_get_sqe(&ring);
+        io_uring_prep_write(entry, fd, pages[0], PAGE, (__u64)i * PAGE);
+    }
+    CHECK(io_uring_submit(&ring) == DEPTH);
+    CHECK(close(fd) == 0); /* the requests keep the file */
+    io_uring_queue_exit(&ring);
+    fd = open(path, O_RDONLY);
+    CHECK(pread(fd, pages[1], PAGE, (DEPTH - 1) * PAGE) == PAGE && close(fd) == 0);
+}
+
+static void
+a_ring_after_fork(const char *directory)
+{
+    int status;
+    pid_t child;
+
+    batches(directory, 0);
+    child = fork();
+    if (child == 0) {
+        batches(directory, 0);
+        _exit(0);
+    }
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    batches(directory, 0);
+}
+
+static void
+libaio(const char *directory)
+{
+    struct iocb requests[DEPTH], *list[DEPTH];
+    struct io_event events[DEPTH];
+    int fd = make_file(directory, O_DIRECT), i;
+    io_context_t queue = NULL;
+
+    CHECK(io_setup(DEPTH, &queue) == 0);
+    for (i = 0; i < DEPTH; i++) {
+        io_prep_pread(&requests[i], fd, pages[i], PAGE, (long long)i * PAGE);
+        list[i] = &requests[i];
+    }
+    CHECK(io_submit(queue, DEPTH, list) == DEPTH);
+    CHECK(io_getevents(queue, DEPTH, DEPTH, events, NULL) == DEPTH);
+    for (i = 0; i < DEPTH; i++)
+        CHECK((long)events[i].res == PAGE && is_full_of(pages[i], PAGE, (char)('a' + i % 26)));
+    CHECK(io_destroy(queue) == 0);
+    CHECK(pread(fd, pages[0], PAGE, PAGE) == PAGE && is_full_of(pages[0], PAGE, 'b'));
+    CHECK(close(fd) == 0);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(const char *directory);
+} cases[] = {
+#define CASE(name)  \
+    {               \
+#name, name \
+    }
+    CASE(batches_of_buffered_files),
+    CASE(batches_of_direct_files),
+    CASE(odd_requests),
+    CASE(a_ring_after_fork),
+    CASE(libaio),
+};
+
+int
+main(int count, char **arguments)
+{
+    struct io_uring ring;
+    size_t i;
+
+    if (count != 2)
+        return 2;
+    if (io_uring_queue_init(2, &ring, 0) != 0) {
+        printf("skipped: no io_uring here\n");
+        return 0;
+    }
+    io_uring_queue_exit(&ring);
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        name_now = cases[i].name;
+        cases[i].run(arguments[1]);
+        printf("ok %s\n", name_now);
+        (void)fflush(stdout);
+    }
+    return 0;
+}
