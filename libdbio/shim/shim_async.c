@@ -27,11 +27,12 @@ see(int fd)
 {
     uintptr_t entry = shim_entry(fd);
 
+    if (entry != SHIM_UNMANAGED || shim_fdmap_get(fd) == SHIM_LEFT)
+        shim_count_untracked(1);
     if (entry == SHIM_UNMANAGED)
         return;
-    shim_count_untracked(1);
     if ((entry & SHIM_DIRECT) != 0)
-        shim_disown(fd);
+        shim_disown(fd, SHIM_LEFT);
     else
         shim_demote(fd, entry, DBIO_REASON_USED_UNTRACKED);
 }

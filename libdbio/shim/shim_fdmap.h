@@ -1,7 +1,7 @@
 /*
  * shim_fdmap.h - what the shim knows of a descriptor number. Lock-free, two levels.
  *
- * An entry is 0 (nothing is known), SHIM_UNMANAGED (none of our business), or a dbio_file with
+ * An entry is 0 (nothing is known), SHIM_UNMANAGED or SHIM_LEFT, or a dbio_file with
  * three bits of what has been done about it. Numbers from 2^20 on are never managed.
  */
 #ifndef SHIM_SHIM_FDMAP_H
@@ -14,6 +14,7 @@
 #include "dbio.h"
 
 #define SHIM_UNMANAGED ((uintptr_t)1)
+#define SHIM_LEFT      ((uintptr_t)2) /* the same, because it is used by means we do not see */
 #define SHIM_APPEND    ((uintptr_t)1) /* with a file: O_APPEND, writes are not ours to place */
 #define SHIM_DEMOTED   ((uintptr_t)2) /* with a file: dbio_demote() has been called */
 #define SHIM_DIRECT    ((uintptr_t)4) /* with a file: the program opened it with O_DIRECT */

@@ -200,20 +200,20 @@ shim_forget(int fd)
     if (!shim_is_same_process())
         return;
     entry = shim_fdmap_exchange(fd, 0);
-    if (entry > SHIM_UNMANAGED)
+    if (entry > SHIM_LEFT)
         close_file(shim_fdmap_file(entry));
     shim_put_errno(kept);
 }
 
 void
-shim_disown(int fd)
+shim_disown(int fd, uintptr_t as)
 {
     uintptr_t entry;
 
     if (fd < 0 || !shim_is_same_process())
         return;
-    entry = shim_fdmap_exchange(fd, SHIM_UNMANAGED);
-    if (entry > SHIM_UNMANAGED) {
+    entry = shim_fdmap_exchange(fd, as);
+    if (entry > SHIM_LEFT) {
         shim_enter();
         (void)dbio_demote(shim_fdmap_file(entry), DBIO_REASON_USED_UNTRACKED);
         shim_leave();

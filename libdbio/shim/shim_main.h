@@ -37,7 +37,7 @@ shim_entry(int fd)
 {
     uintptr_t entry = shim_fdmap_get(fd);
 
-    if (entry == SHIM_UNMANAGED || !shim_is_live())
+    if (entry - SHIM_UNMANAGED <= SHIM_LEFT - SHIM_UNMANAGED || !shim_is_live())
         return SHIM_UNMANAGED;
     return __builtin_expect(entry != 0, 1) ? entry : shim_classify(fd);
 }
@@ -48,7 +48,7 @@ shim_known(int fd)
 {
     uintptr_t entry = shim_fdmap_get(fd);
 
-    return entry == 0 || !shim_is_live() ? SHIM_UNMANAGED : entry;
+    return entry <= SHIM_LEFT || !shim_is_live() ? SHIM_UNMANAGED : entry;
 }
 
 static inline void
@@ -74,8 +74,8 @@ shim_renew(int fd)
     if (__builtin_expect(entry != 0, 0))
         shim_forget(fd);
 }
-/* Nothing of ours from here on: stdio owns it. */
-void shim_disown(int fd);
+/* Nothing of ours from here on; `as`: SHIM_UNMANAGED (stdio has it) or SHIM_LEFT. */
+void shim_disown(int fd, uintptr_t as);
 /* May this call of close, dup2 and the like change our table? Not in a child of vfork(2), which
  * has the parent's memory and descriptors of its own. */
 bool shim_is_same_process(void);

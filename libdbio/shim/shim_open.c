@@ -219,7 +219,7 @@ disown(FILE *stream)
     int kept = shim_keep_errno();
 
     if (stream != NULL && shim_is_live())
-        shim_disown(fileno(stream));
+        shim_disown(fileno(stream), SHIM_UNMANAGED);
     shim_put_errno(kept);
     return stream;
 }
