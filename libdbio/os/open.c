@@ -25,6 +25,8 @@
 
 #define NUMBERS_MAX (1 << 20) /* a descriptor above this is ours without being known as such */
 
+#define ASIDE_FROM 512 /* beyond what scripts write down, below the usual limit of 1024 */
+
 static _Atomic uint64_t own[NUMBERS_MAX / 64];
 
 static void
@@ -72,6 +74,18 @@ dbio__open(const char *path, int flags, mode_t permissions)
         return fd;
     (void)dbio__sys_close(fd); /* no number was left for a plug */
     return -EMFILE;
+}
+
+int
+dbio__open_aside(int fd)
+{
+    int aside = (int)dbio__sys_fcntl(fd, F_DUPFD_CLOEXEC, ASIDE_FROM);
+
+    if (aside < 0)
+        return fd;
+    remember(aside, true);
+    (void)dbio__close(fd);
+    return aside;
 }
 
 int

@@ -14,6 +14,11 @@ DBIO_CHECKED int dbio__open(const char *path, int flags, mode_t permissions);
  * something else, and because this works for unlinked files. */
 DBIO_CHECKED int dbio__open_again(int fd, int flags);
 
+/* The same descriptor under a number that programs do not choose for their own (a shell's
+ * `exec 5>file`), if one is free; else `fd` itself. Closes `fd`, which drops POSIX record locks of the
+ * process on the file: not for files that programs lock. */
+int dbio__open_aside(int fd);
+
 /* Closes one of them, or one that was handed over. 0 or -errno; it is closed all the same. */
 int dbio__close(int fd);
 

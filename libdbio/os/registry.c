@@ -80,8 +80,9 @@ dbio__registry_open(const char *path, bool make, struct dbio_registry *registry,
         (void)dbio__close(fd);
         return error;
     }
-    *registry = (struct dbio_registry){
-        .fd = fd, .device = (uint64_t)status.st_dev, .inode = (uint64_t)status.st_ino};
+    *registry = (struct dbio_registry){.fd = dbio__open_aside(fd),
+                                       .device = (uint64_t)status.st_dev,
+                                       .inode = (uint64_t)status.st_ino};
     return 0;
 }
 
@@ -195,7 +196,7 @@ dbio__registry_open_again(const struct dbio_registry *registry, int *fd)
 
     if (opened < 0)
         return opened;
-    *fd = opened;
+    *fd = dbio__open_aside(opened);
     return 0;
 }
 

@@ -1,13 +1,12 @@
 /*
- * bench_shim.c - what a cached 4 KiB pread costs, under the shim and without it.
+ * bench_shim.c - what a cached 4 KiB pread costs under the preload shim, against the same without it.
  *
- *     bench_shim SHIM [DIR] [--json]     DIR: on a file system with direct I/O; default "."
- *
- * Runs itself, by turns without the shim and with it (A B A B ..., ROUNDS rounds), and compares
- * within each round: reads of a file that is managed, of one that is not (a file in memory), and
- * of an offset past the end, which is the bare call.
+ * Runs itself by turns without the shim and with it (A B A B ...), and compares within each round:
+ * reads of a file that is managed, and of one that is not because it lies in memory. W1's bar for
+ * the shim is met when the median ratio is 0.95; a read that is not ours may cost 10 ns.
  */
 #include <fcntl.h>
+#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,15 +113,99 @@ compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+struct result {
+    double plain[ROUNDS], shim[ROUNDS], ratio[ROUNDS];
+};
+
+static void
+measure_rounds(const char *shim, char *const paths[KINDS], struct result results[KINDS])
+{
+    int round, kind;
+
+    for (round = 0; round < ROUNDS; round++) {
+        double a[KINDS], b[KINDS];
+
+        run("/proc/self/exe", NULL, paths, a);
+        run("/proc/self/exe", shim, paths, b);
+        for (kind = 0; kind < KINDS; kind++) {
+            results[kind].plain[round] = a[kind];
+            results[kind].shim[round] = b[kind];
+            results[kind].ratio[round] = a[kind] / b[kind];
+        }
+    }
+    for (kind = 0; kind < KINDS; kind++) {
+        qsort(results[kind].plain, ROUNDS, sizeof(double), compare);
+        qsort(results[kind].shim, ROUNDS, sizeof(double), compare);
+        qsort(results[kind].ratio, ROUNDS, sizeof(double), compare);
+    }
+}
+
+static void
+print_results(const struct result results[KINDS], bool json)
+{
+    int kind;
+
+    if (json)
+        printf("{\"bench\": \"shim\", \"results\": [");
+    for (kind = 0; kind < KINDS; kind++) {
+        const struct result *r = &results[kind];
+        double plain = r->plain[ROUNDS / 2], shim = r->shim[ROUNDS / 2];
+        bool met = kind == 0 ? r->ratio[ROUNDS / 2] >= 0.95 : shim - plain <= 10;
+
+        if (json)
+            printf("%s{\"name\": \"%s\", \"plain_ns\": %.1f, \"shim_ns\": %.1f, \"ratio\": "
+                   "%.3f, \"ratio_least\": %.3f, \"ratio_most\": %.3f, \"met\": %s}",
+                   kind > 0 ? ", " : "", kinds[kind], plain, shim, r->ratio[ROUNDS / 2],
+                   r->ratio[0], r->ratio[ROUNDS - 1], met ? "true" : "false");
+        else
+            printf(
+                "cached 4 KiB pread, %-9s  plain %6.1f ns  shim %6.1f ns  plain/shim %.3f (%.3f to "
+                "%.3f)  %s: %s\n",
+                kinds[kind], plain, shim, r->ratio[ROUNDS / 2], r->ratio[0], r->ratio[ROUNDS - 1],
+                kind == 0 ? "at least 0.95" : "at most 10 ns more", met ? "met" : "not met");
+    }
+    if (json)
+        printf("]}\n");
+}
+
+static const char usage[] =
+    "usage: bench_shim [--shim FILE] [--dir DIR] [--json]\n"
+    "\n"
+    "  --shim FILE  libdbio-shim.so; by default that of the same build tree\n"
+    "  --dir DIR    on a file system with direct I/O; by default $DBIO_TEST_DIR or /var/tmp\n"
+    "  --json       machine-readable\n"
+    "\n"
+    "Exit status: 0 measured (met or not), 1 could not, 2 wrong usage.\n";
+
+/* libdbio-shim.so beside this program's build tree. */
+static const char *
+usual_shim(void)
+{
+    static char path[4200];
+    ssize_t length = readlink("/proc/self/exe", path, 4096);
+
+    if (length <= 0)
+        fail("/proc/self/exe");
+    path[length] = '\0';
+    *strrchr(path, '/') = '\0';
+    (void)strcpy(strrchr(path, '/'), "/libdbio/shim/libdbio-shim.so");
+    return path;
+}
+
 int
 main(int count, char **arguments)
 {
-    const char *directory = count > 2 && arguments[2][0] != '-' ? arguments[2] : ".";
-    bool json = count > 2 && strcmp(arguments[count - 1], "--json") == 0;
-    double plain[KINDS][ROUNDS], shimmed[KINDS][ROUNDS], ratios[KINDS][ROUNDS];
+    static const struct option all[] = {{"shim", required_argument, NULL, 's'},
+                                        {"dir", required_argument, NULL, 'd'},
+                                        {"json", no_argument, NULL, 'j'},
+                                        {"help", no_argument, NULL, 'h'},
+                                        {NULL, 0, NULL, 0}};
+    const char *shim = NULL, *directory = getenv("DBIO_TEST_DIR");
+    struct result results[KINDS];
     char managed[4096], unmanaged[64];
     char *paths[KINDS] = {managed, unmanaged};
-    int round, kind;
+    bool json = false;
+    int option, kind;
 
     if (count == 4 && strcmp(arguments[1], "--measure") == 0) {
         double first = measure(arguments[2]);
@@ -130,37 +213,29 @@ main(int count, char **arguments)
         printf("%f %f\n", first, measure(arguments[3]));
         return 0;
     }
-    if (count < 2 || arguments[1][0] == '-') {
-        fputs("usage: bench_shim SHIM [DIR] [--json]\n", stderr);
-        return 2;
+    while ((option = getopt_long(count, arguments, "h", all, NULL)) != -1) {
+        if (option == 's')
+            shim = optarg;
+        else if (option == 'd')
+            directory = optarg;
+        else if (option == 'j')
+            json = true;
+        else {
+            fputs(usage, option == 'h' ? stdout : stderr);
+            return option == 'h' ? 0 : 2;
+        }
     }
-    (void)snprintf(managed, sizeof(managed), "%s/bench_shim.%d", directory, (int)getpid());
+    shim = shim != NULL ? shim : usual_shim();
+    if (access(shim, R_OK) != 0)
+        fail(shim);
+    (void)snprintf(managed, sizeof(managed), "%s/bench_shim.%d",
+                   directory != NULL ? directory : "/var/tmp", (int)getpid());
     (void)snprintf(unmanaged, sizeof(unmanaged), "/dev/shm/bench_shim.%d", (int)getpid());
     for (kind = 0; kind < KINDS; kind++)
         make_file(paths[kind]);
-    for (round = 0; round < ROUNDS; round++) {
-        double a[KINDS], b[KINDS];
-
-        run("/proc/self/exe", NULL, paths, a);
-        run("/proc/self/exe", arguments[1], paths, b);
-        for (kind = 0; kind < KINDS; kind++) {
-            plain[kind][round] = a[kind];
-            shimmed[kind][round] = b[kind];
-            ratios[kind][round] = a[kind] / b[kind];
-        }
-    }
-    for (kind = 0; kind < KINDS; kind++) {
+    measure_rounds(shim, paths, results);
+    print_results(results, json);
+    for (kind = 0; kind < KINDS; kind++)
         (void)unlink(paths[kind]);
-        qsort(plain[kind], ROUNDS, sizeof(double), compare);
-        qsort(shimmed[kind], ROUNDS, sizeof(double), compare);
-        qsort(ratios[kind], ROUNDS, sizeof(double), compare);
-        printf(json
-                   ? "{\"name\": \"shim cached pread, %s\", \"plain_ns\": %.1f, \"shim_ns\": %.1f, "
-                     "\"ratio\": %.3f, \"ratio_least\": %.3f, \"ratio_most\": %.3f}\n"
-                   : "cached 4 KiB pread, %-9s plain %6.1f ns, shim %6.1f ns, plain/shim %.3f "
-                     "(%.3f to %.3f)\n",
-               kinds[kind], plain[kind][ROUNDS / 2], shimmed[kind][ROUNDS / 2],
-               ratios[kind][ROUNDS / 2], ratios[kind][0], ratios[kind][ROUNDS - 1]);
-    }
     return 0;
 }

@@ -9,7 +9,7 @@ export PATH PGOPTIONS="-c client_min_messages=warning" PGUSER=postgres PGDATABAS
 
 # Small buffers, so that pages come and go; small segments and frequent checkpoints, so that WAL
 # files are made, recycled and removed within seconds.
-settings=(-c listen_addresses= -c shared_buffers=16MB -c max_wal_size=48MB -c min_wal_size=8MB
+settings=(-c listen_addresses= -c shared_buffers=16MB -c max_wal_size=24MB -c min_wal_size=8MB
     -c wal_retrieve_retry_interval=200ms -c autovacuum_naptime=1s -c bgwriter_delay=20ms -c log_checkpoints=off)
 
 # The shell that runs a server, by port: its status is the server's.

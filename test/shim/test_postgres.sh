@@ -13,7 +13,7 @@
 
 modes=${DBIO_TEST_MODES:-auto direct off}
 port=5432
-scale=8 load_seconds=3 crashes=2
+scale=6 load_seconds=2 crashes=2
 if [ "$long" = yes ]; then
     load_seconds=30 crashes=15
 fi
@@ -22,7 +22,7 @@ fi
 transfer() {
     check "$1: transfers" load "$port" "$load_seconds"
     check_sums "$1" "$port"
-    check "$1: reads" plain pgbench -n -S -c 4 -T $((load_seconds - 1)) -p "$port"
+    check "$1: reads" plain pgbench -n -S -c 4 -T $((load_seconds / 2)) -p "$port"
     tell_routes "$1: after the load" "$1"
 }
 
@@ -86,7 +86,7 @@ crash() {
         insert_numbers "$client" &
         inserters+=($!)
     done
-    sleep "1.$((RANDOM % 9))"
+    sleep "0.$((RANDOM % 5 + 5))"
     check "$1: the load goes on ($2)" kill -0 "$loader"
     if [ $(($2 % 2)) -eq 0 ]; then
         label="$1: backend killed ($2)"

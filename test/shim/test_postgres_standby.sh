@@ -14,8 +14,8 @@
 modes=${DBIO_TEST_MODES:-auto direct}
 primary=5432 standby=5433 copy=5434
 # Not more than leaves the others something of the machine.
-rate=(-R 500)
-scale=4 rounds=1 pause=1
+rate=(-R 400)
+scale=3 rounds=1 pause=1
 if [ "$long" = yes ]; then
     rounds=10 pause=5
 fi

@@ -215,7 +215,7 @@ static int
 close_all_and_go_on(struct dbio_context *context)
 {
     atomic_store(&child_state->owner, dbio__membership.owner);
-    for (int fd = 3; fd < 64; fd++)
+    for (int fd = 3; fd < 1024; fd++)
         (void)close(fd);
     atomic_store(&child_state->step, 1);
     while (atomic_load(&child_state->step) == 1)
@@ -301,7 +301,7 @@ open_after_loss(void)
 
     if (unlink(getenv("DBIO_REGISTRY")) != 0)
         _exit(1);
-    for (int fd = 3; fd < 64; fd++)
+    for (int fd = 3; fd < 1024; fd++)
         (void)close(fd);
     _exit(dbio_open(context, t_path(t_scratch(), "file"), O_RDWR | O_CREAT, 0600, NULL, &file) ==
                   -ENOLCK
