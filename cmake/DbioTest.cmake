@@ -1,14 +1,18 @@
 # How a test is declared. A test prints "<name>: N passed, N failed, N skipped" and exits 0, 1,
 # or 77 if it was skipped; its label is the name of its folder.
 
-# dbio_register_test(name LABEL label TIMEOUT seconds [SERIAL] COMMAND command ...)
+# dbio_register_test(name LABEL label TIMEOUT seconds [SERIAL] [LOCK resource] COMMAND command ...)
+# SERIAL: beside no other test. LOCK: beside none that locks the same.
 function(dbio_register_test name)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "SERIAL" "LABEL;TIMEOUT" "COMMAND")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "SERIAL" "LABEL;TIMEOUT;LOCK" "COMMAND")
     add_test(NAME ${name} COMMAND ${arg_COMMAND})
     set_tests_properties(${name} PROPERTIES LABELS "${arg_LABEL}" TIMEOUT ${arg_TIMEOUT}
                                             SKIP_RETURN_CODE 77)
     if(arg_SERIAL)
         set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
+    endif()
+    if(arg_LOCK)
+        set_tests_properties(${name} PROPERTIES RESOURCE_LOCK ${arg_LOCK})
     endif()
     if(DBIO_SANITIZE)
         # A case runs in a process of its own and leaves what it holds to its end. Memory of the

@@ -91,7 +91,7 @@ clean_up() {
 make_filesystem() {
     local name=$1 device
     shift
-    truncate -s 600M "$scratch/$name.image"
+    truncate -s 2G "$scratch/$name.image"
     device=$(losetup -f --show "$scratch/$name.image" 2>"$scratch/why") || return 1
     devices+=("$device")
     "$@" "$device" >/dev/null 2>"$scratch/why" || return 1

@@ -66,7 +66,7 @@ reason() { counts | jq ".reasons.$1 // 0"; }
 fresh_counts() { rm -f "$statistics"; }
 # "direct 120, bounced 3, ... ; why: role_data 100, ..."
 routes() {
-    counts | jq -r '"direct \(.counters.direct), bounced \(.counters.direct_bounce), edges \(.counters.direct_edges), buffered \(.counters.buffered), flushed \(.counters.buffered_flush), by the program \(.counters.spans), untracked \(.counters.untracked), demoted \(.counters.demotions); why: \([.reasons | to_entries[] | select(.value > 0) | "\(.key) \(.value)"] | join(", "))"'
+    counts | jq -r 'if .counters == null then "nothing counted" else "direct \(.counters.direct), bounced \(.counters.direct_bounce), edges \(.counters.direct_edges), buffered \(.counters.buffered), flushed \(.counters.buffered_flush), by the program \(.counters.spans), untracked \(.counters.untracked), demoted \(.counters.demotions); why: \([.reasons | to_entries[] | select(.value > 0) | "\(.key) \(.value)"] | join(", "))" end'
 }
 # report_routes LABEL MODE: prints them; in mode direct a run without a direct request fails.
 report_routes() {
@@ -85,6 +85,7 @@ started=()
 stop_started() {
     local pid
     for pid in ${started[@]+"${started[@]}"}; do
+        pkill -KILL -P "$pid" || true # a shell may stand between us and the server
         kill -KILL "$pid" 2>/dev/null || true
     done
     started=()
@@ -114,6 +115,15 @@ for_each_filesystem() {
         cd /
         leave
         work=
+    done
+}
+
+# drop_cache FILE...: written back, and out of the page cache.
+drop_cache() {
+    local file
+    for file; do
+        dd if="$file" iflag=nocache count=0 status=none
+        dd of="$file" oflag=nocache conv=notrunc,fdatasync count=0 status=none
     done
 }
 
