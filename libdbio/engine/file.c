@@ -249,8 +249,10 @@ share_descriptor(struct dbio_descriptors *descriptors, int fd, long flags, unsig
     bool borrow = (how & DBIO_ADOPT_BORROW) != 0, share = (how & DBIO_ADOPT_SHARE) != 0;
 
     descriptors->reusable = borrow || share; /* what is not the program's is dbio's own */
-    if (share)
+    if (share) {
         descriptors->lent = fd;
+        descriptors->durable = (flags & O_DSYNC) != 0;
+    }
     if (!borrow && !direct && (share || !append)) {
         descriptors->buffered = fd;
         return 0;

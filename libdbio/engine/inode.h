@@ -33,6 +33,7 @@ struct dbio_descriptors {
                               close; else DBIO_FD_NONE */
     int lent;                    /* the program's own, which is one of the two and stays the
                               program's; else DBIO_FD_NONE */
+    bool durable;                /* what was lent has O_DSYNC: each write to it flushes */
     bool twin;                   /* it has been given back; what is left is the other one */
     int advice;                  /* POSIX_FADV_* that `buffered` has been given last */
     bool reusable;               /* all are dbio's own: another handle may take them over */

@@ -146,10 +146,12 @@ ssize_t
 dbio__transfer_call(struct dbio_transfer *t, int fd, const struct iovec *vector, int count,
                     uint64_t offset, int rwf)
 {
+    const struct dbio_descriptors *descriptors = t->file->descriptors;
+    bool flush = t->durable && !(descriptors->durable && fd == descriptors->lent);
     struct dbio_io io = {.fd = fd,
                          .write = t->write,
-                         .rwf = rwf | (t->durable ? DBIO_RWF_DSYNC : 0) |
-                                (t->nowait ? DBIO_RWF_NOWAIT : 0),
+                         .rwf =
+                             rwf | (flush ? DBIO_RWF_DSYNC : 0) | (t->nowait ? DBIO_RWF_NOWAIT : 0),
                          .count = count,
                          .vector = vector,
                          .offset = offset};
