@@ -24,11 +24,6 @@ static const char usage[] =
 static const struct passed {
     const char *name, *text;
 } passed[] = {
-    {"aio_read", "POSIX AIO: threads of libc do it, untracked"},
-    {"aio_read64", "POSIX AIO: threads of libc do it, untracked"},
-    {"aio_write", "POSIX AIO: threads of libc do it, untracked"},
-    {"aio_write64", "POSIX AIO: threads of libc do it, untracked"},
-    {"lio_listio", "POSIX AIO: threads of libc do it, untracked"},
     {"fread", "stdio: its files are left alone"},
     {"fwrite", "stdio: its files are left alone"},
     {"fgets", "stdio: its files are left alone"},

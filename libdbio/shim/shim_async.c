@@ -1,5 +1,5 @@
 /*
- * shim_async.c - requests that are submitted to the kernel in batches: libaio and liburing.
+ * shim_async.c - requests that somebody else carries out: libaio, POSIX AIO, liburing.
  *
  * Job:       hand those of liburing to threads that carry them out through dbio (shim_crew.c);
  *            let the others through, and say so.
@@ -14,6 +14,7 @@
  * of ours that found a page in the cache would not know of a write that is under way. One that it
  * opened without goes through the page cache, as its own requests do.
  */
+#include <aio.h>
 #include <liburing.h>
 #include <linux/aio_abi.h>
 #include <string.h>
@@ -53,6 +54,31 @@ io_submit(void *queue, long count, struct iocb **requests)
     shim_put_errno(kept);
     return SHIM_NEXT(io_submit)(queue, count, requests);
 }
+
+/* POSIX AIO: threads of libc carry it out by calls that nobody sees. */
+#define WRAP_AIO(name, type)                   \
+    SHIM_EXPORT int name(struct type *request) \
+    {                                          \
+        see(request->aio_fildes);              \
+        return SHIM_NEXT(name)(request);       \
+    }
+WRAP_AIO(aio_read, aiocb)
+WRAP_AIO(aio_read64, aiocb64)
+WRAP_AIO(aio_write, aiocb)
+WRAP_AIO(aio_write64, aiocb64)
+
+#define WRAP_LISTIO(name, type)                                                                  \
+    SHIM_EXPORT int name(int mode, struct type *const list[], int count, struct sigevent *event) \
+    {                                                                                            \
+        int i;                                                                                   \
+                                                                                                 \
+        for (i = 0; i < count; i++)                                                              \
+            if (list[i] != NULL && list[i]->aio_lio_opcode != LIO_NOP)                           \
+                see(list[i]->aio_fildes);                                                        \
+        return SHIM_NEXT(name)(mode, list, count, event);                                        \
+    }
+WRAP_LISTIO(lio_listio, aiocb)
+WRAP_LISTIO(lio_listio64, aiocb64)
 
 /* Setups in which the kernel takes requests by itself, or completes them by polling the device. */
 #define SETUP_OTHER (IORING_SETUP_IOPOLL | IORING_SETUP_SQPOLL)

@@ -85,7 +85,10 @@ run(const char *self, const char *shim, char *const paths[KINDS], double ns[KIND
     char text[128] = "";
     pid_t child;
 
-    if (pipe(ends) != 0 || (child = fork()) < 0)
+    if (pipe(ends) != 0)
+        fail("pipe");
+    child = fork();
+    if (child < 0)
         fail("fork");
     if (child == 0) {
         (void)dup2(ends[1], STDOUT_FILENO);

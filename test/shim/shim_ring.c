@@ -1,9 +1,10 @@
 /*
  * shim_ring.c - a program that knows nothing of dbio and submits its file I/O in batches, by
- * liburing and by libaio. Run without the shim it shows that its expectations are true.
+ * liburing, libaio and POSIX AIO. Run without the shim it shows that its expectations are true.
  *
  *     shim_ring DIRECTORY     prints "ok CASE" or "FAILED CASE: line: condition"
  */
+#include <aio.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libaio.h>
@@ -212,6 +213,32 @@ libaio(const char *directory)
     CHECK(close(fd) == 0);
 }
 
+static void
+posix_aio(const char *directory)
+{
+    struct aiocb requests[4], *list[4];
+    int fd = make_file(directory, 0), i;
+
+    memset(requests, 0, sizeof(requests));
+    for (i = 0; i < 4; i++) {
+        requests[i].aio_fildes = fd;
+        requests[i].aio_buf = pages[i];
+        requests[i].aio_nbytes = PAGE;
+        requests[i].aio_offset = (off_t)i * PAGE;
+        requests[i].aio_lio_opcode = LIO_READ;
+        list[i] = &requests[i];
+    }
+    CHECK(lio_listio(LIO_WAIT, list, 4, NULL) == 0);
+    for (i = 0; i < 4; i++)
+        CHECK(aio_return(&requests[i]) == PAGE && is_full_of(pages[i], PAGE, (char)('a' + i)));
+    memset(pages[0], 'Q', PAGE);
+    CHECK(aio_write(&requests[0]) == 0);
+    while (aio_error(&requests[0]) == EINPROGRESS)
+        (void)usleep(1000);
+    CHECK(aio_return(&requests[0]) == PAGE && pread(fd, pages[1], PAGE, 0) == PAGE);
+    CHECK(is_full_of(pages[1], PAGE, 'Q') && close(fd) == 0);
+}
+
 static const struct {
     const char *name;
     void (*run)(const char *directory);
@@ -225,6 +252,7 @@ static const struct {
     CASE(odd_requests),
     CASE(a_ring_after_fork),
     CASE(libaio),
+    CASE(posix_aio),
 };
 
 int
