@@ -3,6 +3,7 @@
 # counted by strace on one side and by dbio on the other.
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"
+postgres=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
 positional=pread64,pwrite64,preadv,pwritev,preadv2,pwritev2
 
 # traced MODE COMMAND...: under the shim and strace.
@@ -45,8 +46,45 @@ compare() {
     check "$1: nothing untracked" test "$(count untracked)" = 0
 }
 
+# One backend without a postmaster: a table is filled, read and vacuumed.
+postgres() {
+    plain "$postgres/initdb" -D "$work/pg" --no-sync >/dev/null 2>&1
+    cat >"$work/script.sql" <<'SQL'
+create table t(a int, b text);
+insert into t select i, repeat('x', 300) from generate_series(1, 20000) i;
+create index i on t(a);
+select count(*), sum(a) from t;
+update t set b = b || 'y' where a % 5 = 0;
+checkpoint;
+SQL
+    traced "$1" "$postgres/postgres" --single -D "$work/pg" -c shared_buffers=1MB postgres <"$work/script.sql"
+    compare "PostgreSQL, mode $1"
+    rm -rf "$work/pg"
+}
+
+# A server with io_uring, whose requests the crew carries out.
+mariadb() {
+    plain mariadb-install-db --no-defaults --datadir="$work/my" --skip-test-db \
+        --auth-root-authentication-method=normal >/dev/null 2>&1
+    printf '%s\n' 'create database b;' 'use b;' \
+        'create table t(id int primary key, p varchar(300)) engine=innodb;' \
+        "insert into t select seq, repeat('p', 250) from seq_1_to_20000;" \
+        "update t set p = repeat('q', 250) where id % 5 = 0;" >"$work/script.sql"
+    traced "$1" mariadbd --no-defaults --datadir="$work/my" --bootstrap --innodb-buffer-pool-size=8M \
+        --tmpdir="$work" --innodb-flush-method=O_DIRECT <"$work/script.sql"
+    compare "MariaDB, mode $1"
+    rm -rf "$work/my"
+}
+
 on_each() {
     local mode
+    if [ -n "$postgres" ]; then
+        postgres auto
+        postgres direct
+    else
+        skip "no PostgreSQL: install postgresql-15"
+    fi
+    mariadb direct
     for mode in auto direct buffered; do
         rm -f "$work"/p.db*
         traced "$mode" sqlite3 "$work/p.db" "create table t(a, b);
@@ -61,6 +99,6 @@ on_each() {
     done
 }
 
-need strace sqlite3 db_bench jq
+need strace sqlite3 db_bench mariadbd mariadb-install-db jq
 for_each_filesystem on_each
 finish
