@@ -173,7 +173,6 @@ parse_rule(char *line, const char *path, size_t number, const struct shim_rule *
     pairs[strcspn(pairs, " \t")] = '\0';
     policy_rules[policy_count].pattern = line;
     policy_rules[policy_count].rule = *usual;
-    policy_rules[policy_count].rule.managed = true;
     (void)snprintf(where, sizeof(where), "%s: line %zu", path, number);
     parse_pairs(pairs, where, (size_t)(pairs - line), take_policy_pair,
                 &policy_rules[policy_count].rule);
@@ -248,22 +247,23 @@ is_named(const char *names, const char *name)
     return false;
 }
 
-/* The value of `policy:` in the list; false if there is none. */
+/* The last value of `policy:` in the list; false if there is none. */
 static bool
 find_policy(const char *text, char *path, size_t size)
 {
-    const char *found = strncmp(text, "policy:", 7) == 0 ? text : strstr(text, ",policy:");
-    size_t length;
+    bool found = false;
 
-    if (found == NULL)
-        return false;
-    found = strchr(found, ':') + 1;
-    length = strcspn(found, ",");
-    if (length == 0 || length >= size)
-        return false;
-    memcpy(path, found, length);
-    path[length] = '\0';
-    return true;
+    while (*text != '\0') {
+        size_t length = strcspn(text, ","), value = length - sizeof("policy:") + 1;
+
+        if (strncmp(text, "policy:", sizeof("policy:") - 1) == 0 && value > 0 && value < size) {
+            memcpy(path, text + sizeof("policy:") - 1, value);
+            path[value] = '\0';
+            found = true;
+        }
+        text += length + (text[length] == ',' ? 1 : 0);
+    }
+    return found;
 }
 
 /* The value of a variable, in place; NULL if it is not there. */

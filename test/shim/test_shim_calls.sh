@@ -31,6 +31,7 @@ run_program() {
 
 in_each_mode() {
     local mode
+    plain "$program" "$work" >"$work/cases.plain" || true
     for mode in none auto direct buffered off; do
         fresh_counts
         run_program "mode $mode" "$mode"
@@ -60,6 +61,13 @@ check_policy() {
         >"$work/out" 2>&1
     check "a rule by path sends a file direct" \
         test "$(counts | jq '.counters.direct + .counters.direct_bounce')" -gt 0
+    fresh_counts
+    printf '*/plain role:scan\n' >"$work/policy.off"
+    DBIO_CONF_MORE="policy:$work/policy.off" shimmed off "$program" "$work" reads_and_writes >"$work/out.off"
+    check "a rule without a mode leaves mode off as it is" test ! -e "$statistics"
+    DBIO_CONF_MORE="policy:$work/policy,policy:$work/policy.off" shimmed off "$program" "$work" \
+        reads_and_writes >"$work/out.off"
+    check "of two policies the last counts" test ! -e "$statistics"
     check "an unknown key is named with its place, and the rest is kept" \
         grep -q 'DBIO_CONF: position [0-9]*: unknown key' "$work/out"
     check "so it is in a policy file" grep -q 'policy: line 4: position [0-9]*: unknown key' "$work/out"
@@ -87,6 +95,22 @@ check_refusals() {
     registry=/nowhere/registry statistics=/nowhere/statistics
     run_program "there is no /dev/shm" direct
     registry=$kept statistics=$kept_statistics
+    check_read_only
+}
+
+# A container whose /dev/shm is read-only: a mount namespace that has it so, which takes root.
+check_read_only() {
+    local said
+    if [ "$(id -u)" -ne 0 ] || ! unshare -m true 2>/dev/null; then
+        skip "a read-only /dev/shm: needs root"
+        return
+    fi
+    said=$(unshare -m sh -c 'mount -t tmpfs -o ro none /dev/shm && exec "$@"' sh \
+        setpriv --reuid="$user" --regid="$(id -g "$user")" --clear-groups -- \
+        env LD_PRELOAD="$shim" DBIO_CONF=mode:direct DBIO_LOG=warn "$program" "$work" 2>&1) || true
+    check "/dev/shm read-only: every case" test "$(grep -c '^ok' <<<"$said")" = "$(grep -c '^ok' "$work/cases.plain")"
+    check "/dev/shm read-only: the log says that coherence ends at the process" \
+        grep -q 'coherence off' <<<"$said"
 }
 
 for_each_filesystem in_each_mode
