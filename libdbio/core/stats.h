@@ -58,13 +58,20 @@ dbio__stats_add(struct dbio_counters *counters, uint32_t thread, enum dbio_stat 
                      value);
 }
 
-/* Counts a request by its reason, likewise. */
+/* Counts a request that moved `bytes`: itself, its bytes, its route and its reason. `calls` is
+ * DBIO_STAT_READS or DBIO_STAT_WRITES; its bytes are counted by the next. */
 static inline void
-dbio__stats_reason(struct dbio_counters *counters, uint32_t thread, enum dbio_reason reason)
+dbio__stats_request(struct dbio_counters *counters, uint32_t thread, enum dbio_stat calls,
+                    uint64_t bytes, enum dbio_route route, enum dbio_reason reason)
 {
-    uint32_t shard = dbio__stats_shard(thread, DBIO_STATS_SHARDS, DBIO_STATS_OWN);
+    struct dbio_stats_shard *shard =
+        &counters->shards[dbio__stats_shard(thread, DBIO_STATS_SHARDS, DBIO_STATS_OWN)];
+    bool own = thread - 1 < DBIO_STATS_OWN - 1;
 
-    dbio__stats_bump(&counters->shards[shard].reasons[reason], thread - 1 < DBIO_STATS_OWN - 1, 1);
+    dbio__stats_bump(&shard->counters[calls], own, 1);
+    dbio__stats_bump(&shard->counters[calls + 1], own, bytes);
+    dbio__stats_bump(&shard->counters[DBIO_STAT_BUFFERED + route - DBIO_ROUTE_BUFFERED], own, 1);
+    dbio__stats_bump(&shard->reasons[reason], own, 1);
 }
 
 /* Raises a maximum. */

@@ -99,14 +99,10 @@ mark_cached(struct dbio_transfer *t, struct dbio_range pages, enum dbio_class cl
 static void
 count_read(struct dbio_file *file, enum dbio_route route, enum dbio_reason reason, size_t bytes)
 {
-    struct dbio_counters *counters = &file->context->board.place->counters;
     uint32_t thread = dbio__arbitration_thread();
 
-    dbio__stats_add(counters, thread, DBIO_STAT_READS, 1);
-    dbio__stats_add(counters, thread, DBIO_STAT_READ_BYTES, bytes);
-    dbio__stats_add(counters, thread,
-                    (enum dbio_stat)(DBIO_STAT_BUFFERED + route - DBIO_ROUTE_BUFFERED), 1);
-    dbio__stats_reason(counters, thread, reason);
+    dbio__stats_request(&file->context->board.place->counters, thread, DBIO_STAT_READS, bytes,
+                        route, reason);
     dbio__stats_note(&file->inode->history, thread, route, reason);
 }
 
@@ -162,9 +158,10 @@ dbio__transfer_read_plain(struct dbio_file *file, void *buffer, size_t length, u
     *result = dbio__file_announce(file, DBIO_CLASS_BUFFERED_READ, pages, false, &a);
     if (*result != 0)
         return true;
-    pages.end += DBIO_KNOWN_READAHEAD;
-    dbio__known_mark(&file->inode->known, pages);
     *result = read_through_cache(file, buffer, length, offset);
+    /* Once, and before it is over: whoever must not come between waits for that; a direct read need
+     * not know of clean pages. */
+    pages.end += DBIO_KNOWN_READAHEAD;
     dbio__known_mark(&file->inode->known, pages);
     dbio__arbitration_end(&a);
     count_read(file, DBIO_ROUTE_BUFFERED, standing.reason, *result > 0 ? (size_t)*result : 0);

@@ -165,14 +165,10 @@ mark_cached(struct dbio_transfer *t, struct dbio_range pages, const struct dbio_
 static void
 count_write(struct dbio_transfer *t, const struct dbio_choice *choice)
 {
-    struct dbio_counters *counters = &t->file->context->board.place->counters;
     uint32_t thread = dbio__arbitration_thread();
 
-    dbio__stats_add(counters, thread, DBIO_STAT_WRITES, 1);
-    dbio__stats_add(counters, thread, DBIO_STAT_WRITE_BYTES, t->done);
-    dbio__stats_add(counters, thread,
-                    (enum dbio_stat)(DBIO_STAT_BUFFERED + choice->route - DBIO_ROUTE_BUFFERED), 1);
-    dbio__stats_reason(counters, thread, choice->reason);
+    dbio__stats_request(&t->file->context->board.place->counters, thread, DBIO_STAT_WRITES, t->done,
+                        choice->route, choice->reason);
     dbio__stats_note(&t->file->inode->history, thread, choice->route, choice->reason);
 }
 

@@ -72,8 +72,9 @@ struct sigevent;
     X(io_uring_submit, int, (struct io_uring *))                                     \
     X(io_uring_submit_and_wait, int, (struct io_uring *, unsigned))                  \
     X(io_uring_queue_exit, void, (struct io_uring *))                                \
-    X(aio_read, int, (struct aiocb *)) X(aio_read64, int, (struct aiocb64 *))        \
-        X(aio_write, int, (struct aiocb *)) X(aio_write64, int, (struct aiocb64 *))  \
+    X(aio_read, int, (struct aiocb *))                                               \
+    X(aio_read64, int, (struct aiocb64 *)) X(aio_write, int, (struct aiocb *))       \
+        X(aio_write64, int, (struct aiocb64 *))                                      \
             X(lio_listio, int, (int, struct aiocb *const *, int, struct sigevent *)) \
                 X(lio_listio64, int, (int, struct aiocb64 *const *, int, struct sigevent *))
 

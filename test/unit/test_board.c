@@ -54,12 +54,17 @@ START_TEST(sums_add_up_but_a_maximum_is_the_largest)
     dbio__stats_add(&places[1].counters, 2, DBIO_STAT_READS, 4);
     dbio__stats_raise(&places[0].counters, 1, DBIO_STAT_WAIT_NS_MAX, 50);
     dbio__stats_raise(&places[1].counters, 9, DBIO_STAT_WAIT_NS_MAX, 20);
-    dbio__stats_reason(&places[0].counters, 1, DBIO_REASON_POLICY);
-    dbio__stats_reason(&places[1].counters, 77, DBIO_REASON_POLICY);
+    dbio__stats_request(&places[0].counters, 1, DBIO_STAT_WRITES, 512, DBIO_ROUTE_DIRECT,
+                        DBIO_REASON_POLICY);
+    dbio__stats_request(&places[1].counters, 77, DBIO_STAT_WRITES, 512, DBIO_ROUTE_DIRECT,
+                        DBIO_REASON_POLICY);
     dbio__board_add(&sums, &places[0]);
     dbio__board_add(&sums, &places[1]);
     ck_assert_uint_eq(sums.counters[DBIO_STAT_READS], 7);
     ck_assert_uint_eq(sums.counters[DBIO_STAT_WAIT_NS_MAX], 50);
+    ck_assert_uint_eq(sums.counters[DBIO_STAT_WRITES], 2);
+    ck_assert_uint_eq(sums.counters[DBIO_STAT_WRITE_BYTES], 1024);
+    ck_assert_uint_eq(sums.counters[DBIO_STAT_DIRECT], 2);
     ck_assert_uint_eq(sums.reasons[DBIO_REASON_POLICY], 2);
     ck_assert_uint_eq(sums.reasons[DBIO_REASON_NONE], 0);
 }
