@@ -192,7 +192,7 @@ run_benches() {
 main() {
     parse_options "$@"
     trap clean_up EXIT
-    trap 'exit 1' INT TERM HUP
+    trap 'exit 1' INT TERM HUP PIPE
     if [ "$install" = yes ] && ! "$root/cmake/install-packages.sh" build test engines; then
         echo "or go without, as far as that goes: test/run.sh --no-install" >&2
         exit 1

@@ -96,7 +96,8 @@ find(void *pointer, const char *name)
 void
 shim_resolve(void)
 {
-    static _Thread_local bool resolving __attribute__((tls_model("initial-exec")));
+    /* Volatile: <dlfcn.h> declares dlsym a leaf, and a compiler that believes it never stores. */
+    static _Thread_local volatile bool resolving __attribute__((tls_model("initial-exec")));
 
     if (resolving) /* called by what dlsym calls: the stand-ins do */
         return;

@@ -9,6 +9,7 @@
  * Invariant: every fsync and fdatasync reaches the kernel.
  */
 #include <pthread.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "shim/shim_main.h"
@@ -134,20 +135,34 @@ readahead(int fd, off_t offset, size_t count)
 }
 
 /* Inside malloc, too: without a descriptor it is passed on at once. */
-#define WRAP_MMAP(name)                                                                       \
-    SHIM_EXPORT void *name(void *address, size_t length, int protection, int flags, int fd,   \
-                           off_t offset);                                                     \
-    void *name(void *address, size_t length, int protection, int flags, int fd, off_t offset) \
-    {                                                                                         \
-        uintptr_t entry =                                                                     \
-            fd >= 0 && (flags & MAP_ANONYMOUS) == 0 ? shim_entry(fd) : SHIM_UNMANAGED;        \
-                                                                                              \
-        if (entry != SHIM_UNMANAGED) {                                                        \
-            shim_enter();                                                                     \
-            (void)dbio_demote(shim_fdmap_file(entry), DBIO_REASON_FILE_MAPPED);               \
-            shim_leave();                                                                     \
-        }                                                                                     \
-        return SHIM_NEXT(name)(address, length, protection, flags, fd, offset);               \
+
+/*
+ * The file is demoted before the mapping brings pages in: what is outstanding is waited for. A
+ * mapping with MAP_SYNC works on DAX only and is refused everywhere else; InnoDB asks for one on
+ * its redo log at every start and then opens the log with O_DIRECT. So that one is tried first,
+ * without MAP_FIXED, where it replaces nothing.
+ */
+#define WRAP_MMAP(name)                                                                        \
+    SHIM_EXPORT void *name(void *address, size_t length, int protection, int flags, int fd,    \
+                           off_t offset);                                                      \
+    void *name(void *address, size_t length, int protection, int flags, int fd, off_t offset)  \
+    {                                                                                          \
+        uintptr_t entry =                                                                      \
+            fd >= 0 && (flags & MAP_ANONYMOUS) == 0 ? shim_entry(fd) : SHIM_UNMANAGED;         \
+                                                                                               \
+        if (entry != SHIM_UNMANAGED) {                                                         \
+            if ((flags & MAP_SYNC) != 0 && (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) == 0) { \
+                void *trial = SHIM_NEXT(name)(NULL, length, protection, flags, fd, offset);    \
+                                                                                               \
+                if (trial == MAP_FAILED)                                                       \
+                    return MAP_FAILED;                                                         \
+                (void)munmap(trial, length);                                                   \
+            }                                                                                  \
+            shim_enter();                                                                      \
+            (void)dbio_demote(shim_fdmap_file(entry), DBIO_REASON_FILE_MAPPED);                \
+            shim_leave();                                                                      \
+        }                                                                                      \
+        return SHIM_NEXT(name)(address, length, protection, flags, fd, offset);                \
     }
 WRAP_MMAP(mmap)
 WRAP_MMAP(mmap64)

@@ -97,7 +97,7 @@ leave() {
     [ -z "$registry" ] || rm -f "$registry" "$statistics"
 }
 trap leave EXIT
-trap 'exit 1' INT TERM HUP
+trap 'exit 1' INT TERM HUP PIPE
 
 # for_each_filesystem FUNCTION: calls it in a fresh $work, owned by the ordinary user, on ext4 and
 # on XFS, or below DBIO_TEST_DIR (/var/tmp) if there are no file systems for tests.

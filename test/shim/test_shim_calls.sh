@@ -40,6 +40,7 @@ in_each_mode() {
     done
     check_off
     check_policy
+    check_refused_mapping
     check_jemalloc
     check_refusals
 }
@@ -71,6 +72,14 @@ check_policy() {
     check "an unknown key is named with its place, and the rest is kept" \
         grep -q 'DBIO_CONF: position [0-9]*: unknown key' "$work/out"
     check "so it is in a policy file" grep -q 'policy: line 4: position [0-9]*: unknown key' "$work/out"
+}
+
+# A mapping that the kernel refuses is no reason to stay in the page cache.
+check_refused_mapping() {
+    fresh_counts
+    shimmed direct "$program" "$work" mappings_are_refused >"$work/out"
+    check "a refused mapping pins no file" \
+        test "$(reason file_mapped) $(counts | jq '.counters.direct > 5')" = "0 true"
 }
 
 check_jemalloc() {
