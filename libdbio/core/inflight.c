@@ -5,7 +5,7 @@
  * Not its:   waiting, waking, system calls, time, memory.
  * Callers:   engine/arbitration.c, recovery.c, outlook.c.
  * Lock:      none. The order of the atomics below is the lock; all are sequentially
- *            consistent unless a comment says why less is enough.
+ *            consistent unless a comment says why less is enough. test/model proves it.
  * Invariant: two conflicting requests that overlap are never both between CLEAR and release.
  */
 #include "core/inflight.h"
@@ -115,26 +115,73 @@ claim_slot(struct dbio_table *table, struct dbio_announcer *announcer, uint64_t 
     return false;
 }
 
-/* T1: leave every mode but TICKETS, unless it admits `group` alone. True: F. */
-static bool
-enter_mode(struct dbio_entry *entry, uint32_t group)
+/* One the announcer kept, else a free one. */
+static inline bool
+take_slot(struct dbio_table *table, struct dbio_announcer *announcer, uint64_t *claimed)
 {
-    uint64_t mode = atomic_load(&entry->mode); /* A2; pairs with the CAS of T1 and C3 */
+    uint64_t claim = DBIO_PHASE_CLAIMED | (uint64_t)announcer->owner << 32;
+    uint32_t at;
 
+    if (DBIO_UNLIKELY(announcer->kept_count == 0))
+        return claim_slot(table, announcer, claimed);
+    at = announcer->kept[--announcer->kept_count];
+    announcer->hint = at;
+    /* Relaxed: nobody else changes a slot that is claimed, unless we were taken for dead. */
+    *claimed = atomic_load_explicit(&table->slots[at].word, memory_order_relaxed);
+    if (DBIO_UNLIKELY((*claimed & (~(uint64_t)UINT32_MAX | DBIO_PHASE_MASK)) != claim))
+        return claim_slot(table, announcer, claimed);
+    return true;
+}
+
+/* Does the mode admit `group` without a ticket? */
+static inline bool
+admits(uint64_t mode, uint32_t group)
+{
+    return (mode & DBIO_MODE_KIND_MASK) == (DBIO_MODE_KIND_ONLY | group << 1) &&
+           group != GROUP_NONE;
+}
+
+/* T1: leave every mode but TICKETS, unless it admits `group` alone. True: F. Else *switching is
+ * the mode word if B must come before T3. */
+static bool
+enter_mode(struct dbio_entry *entry, uint32_t group, uint64_t *switching)
+{
+    uint64_t mode, next;
+
+    *switching = 0;
+    /* Between A1 and the second look; pairs with the CAS of T1, C1 and C3 of others. */
+    atomic_thread_fence(memory_order_seq_cst);
+    mode = atomic_load(&entry->mode);
     for (;;) {
         uint64_t kind = mode & DBIO_MODE_KIND_MASK;
 
-        if (kind == (DBIO_MODE_KIND_ONLY | group << 1) && group != GROUP_NONE)
+        if (admits(mode, group))
             return true;
+        if (kind == DBIO_MODE_KIND_SWITCHING) {
+            *switching = mode;
+            return false;
+        }
         /* Closing to our own group admits us, but with a number: C3 may still be undone. */
         if (kind == DBIO_MODE_KIND_TICKETS ||
             (kind == (DBIO_MODE_KIND_CLOSING | group << 1) && group != GROUP_NONE))
             return false;
-        /* T1: pairs with A2 of the other group and with the CAS of C3. */
-        if (atomic_compare_exchange_weak(&entry->mode, &mode,
-                                         (mode & ~(uint64_t)DBIO_MODE_KIND_MASK) + DBIO_MODE_EPOCH))
+        next = (mode & ~(uint64_t)DBIO_MODE_KIND_MASK) + DBIO_MODE_EPOCH + DBIO_MODE_KIND_SWITCHING;
+        /* T1: pairs, through B, with A2 of the other group, and with the CAS of C3. */
+        if (atomic_compare_exchange_weak(&entry->mode, &mode, next)) {
+            *switching = next;
             return false;
+        }
     }
+}
+
+void
+dbio__inflight_settle(struct dbio_table *table, const struct dbio_announcement *a)
+{
+    uint64_t mode = a->switching;
+
+    /* From exactly the word that was there before B: a later SWITCHING needs a later B. */
+    (void)atomic_compare_exchange_strong(&table->entries[a->entry].mode, &mode,
+                                         (mode & ~(uint64_t)DBIO_MODE_KIND_MASK) + DBIO_MODE_EPOCH);
 }
 
 /* T2: draw a number and show it. Whoever slept on CHOOSING must be woken now, not at release:
@@ -142,6 +189,9 @@ enter_mode(struct dbio_entry *entry, uint32_t group)
 static void
 draw_ticket(struct dbio_slot *slot, struct dbio_entry *entry, struct dbio_announcement *a)
 {
+    a->met = 0;
+    a->scan = 0;
+    a->saw_other = false;
     a->ticket = atomic_fetch_add(&entry->next_ticket, 1) + 1;
     /* Release by the RMW below; pairs with the scan's load of the word. */
     atomic_store_explicit(&slot->ticket, a->ticket, memory_order_relaxed);
@@ -154,26 +204,39 @@ dbio__inflight_announce(struct dbio_table *table, uint32_t entry, enum dbio_clas
                         struct dbio_range range, uint64_t now_ns, struct dbio_announcer *announcer,
                         struct dbio_announcement *a)
 {
+    uint32_t group = class_group[class];
     struct dbio_slot *slot;
     uint64_t word;
 
     dbio_assert(range.begin < range.end && entry < DBIO_TABLE_ENTRIES);
-    if (!claim_slot(table, announcer, &word))
+    if (!take_slot(table, announcer, &word))
         return DBIO_FULL;
     slot = &table->slots[announcer->hint];
     word = (word & ~(uint64_t)DBIO_PHASE_MASK) | DBIO_PHASE_CHOOSING;
-    *a = (struct dbio_announcement){
-        .range = range, .word = word, .slot = announcer->hint, .entry = entry, .class = class};
+    /* One by one: what only who waits reads is left to draw_ticket(). */
+    a->range = range;
+    a->ticket = 0;
+    a->word = word;
+    a->slot = announcer->hint;
+    a->entry = entry;
+    a->class = class;
 
-    /* Relaxed: published by the exchange below, which pairs with the scan's load of the word. */
+    /* The word says CLAIMED before the fields change; pairs with the fence in look(). */
+    atomic_thread_fence(memory_order_release);
+    /* Relaxed: published by the store of A1, which pairs with the scan's load of the word. */
     atomic_store_explicit(&slot->shape, (uint32_t) class | entry << 3, memory_order_relaxed);
     atomic_store_explicit(&slot->begin, range.begin, memory_order_relaxed);
     atomic_store_explicit(&slot->end, range.end, memory_order_relaxed);
     atomic_store_explicit(&slot->since_ns, now_ns, memory_order_relaxed);
-    /* A1, with the fence that must stand between A1 and A2; pairs with T1 + T3 of others. */
-    atomic_exchange(&slot->word, word);
-
-    if (DBIO_LIKELY(enter_mode(&table->entries[entry], class_group[class])))
+    /* A1. The fence between A1 and A2 is B of whoever leaves the mode that A2 finds. */
+    atomic_store_explicit(&slot->word, word, memory_order_release);
+    if (DBIO_UNLIKELY(announcer->fenced))
+        atomic_thread_fence(memory_order_seq_cst);
+    else
+        atomic_signal_fence(memory_order_seq_cst);
+    /* A2. */
+    if (DBIO_LIKELY(admits(atomic_load(&table->entries[entry].mode), group)) ||
+        enter_mode(&table->entries[entry], group, &a->switching))
         return DBIO_CLEAR;
     draw_ticket(slot, &table->entries[entry], a);
     return DBIO_BLOCKED;
@@ -257,7 +320,7 @@ close_mode(struct dbio_table *table, uint32_t index, uint32_t group)
     struct dbio_entry *entry = &table->entries[index];
     uint64_t mode = atomic_load(&entry->mode), closing, next;
 
-    if ((mode & DBIO_MODE_KIND_MASK) == (DBIO_MODE_KIND_ONLY | group << 1))
+    if (admits(mode, group) || (mode & DBIO_MODE_KIND_MASK) == DBIO_MODE_KIND_SWITCHING)
         return;
     closing = (mode & ~(uint64_t)DBIO_MODE_KIND_MASK) + DBIO_MODE_EPOCH +
               (DBIO_MODE_KIND_CLOSING | group << 1);
@@ -347,16 +410,16 @@ dbio__inflight_mark_waited(struct dbio_table *table, struct dbio_blocker *blocke
     return true;
 }
 
-/* From `word`, with or without WAITED, to free. False: it was something else. */
+/* From `word`, with or without WAITED, to `next`. False: it was something else. */
 static bool
-free_slot(struct dbio_slot *slot, uint64_t word, bool *wake)
+leave_slot(struct dbio_slot *slot, uint64_t word, uint64_t next, bool *wake)
 {
     uint64_t expected = word & ~(uint64_t)DBIO_WORD_WAITED;
 
     *wake = false;
     /* R and D3: release of all the request did; pairs with the scan's load and with claim_slot.
      * A WAITED bit set at the last moment is not lost. */
-    while (!atomic_compare_exchange_strong(&slot->word, &expected, freed_word(word))) {
+    while (!atomic_compare_exchange_strong(&slot->word, &expected, next)) {
         if (expected != (word | DBIO_WORD_WAITED))
             return false;
         *wake = true;
@@ -370,8 +433,36 @@ dbio__inflight_release(struct dbio_table *table, const struct dbio_announcement 
     bool wake;
 
     /* Whoever freed it meanwhile took us for dead: what this request did is not protected. */
-    dbio_verify(free_slot(&table->slots[a->slot], a->word, &wake));
+    dbio_verify(leave_slot(&table->slots[a->slot], a->word, freed_word(a->word), &wake));
     return wake;
+}
+
+bool
+dbio__inflight_release_kept(struct dbio_table *table, struct dbio_announcer *announcer,
+                            const struct dbio_announcement *a)
+{
+    uint64_t claimed = freed_word(a->word) | DBIO_PHASE_CLAIMED | (uint64_t)announcer->owner << 32;
+    bool wake;
+
+    if (DBIO_UNLIKELY(announcer->kept_count == announcer->kept_most || a->slot >= DBIO_TABLE_KEPT))
+        return dbio__inflight_release(table, a);
+    dbio_verify(leave_slot(&table->slots[a->slot], a->word, claimed, &wake));
+    announcer->kept[announcer->kept_count++] = a->slot;
+    return wake;
+}
+
+void
+dbio__inflight_drop_kept(struct dbio_table *table, struct dbio_announcer *announcer)
+{
+    while (announcer->kept_count > 0) {
+        struct dbio_slot *slot = &table->slots[announcer->kept[--announcer->kept_count]];
+        uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
+        bool wake; /* nobody sleeps on a slot that announces nothing */
+
+        if (dbio__slot_phase(word) == DBIO_PHASE_CLAIMED &&
+            dbio__slot_owner(word) == announcer->owner)
+            (void)leave_slot(slot, word, freed_word(word), &wake);
+    }
 }
 
 bool
@@ -380,7 +471,8 @@ dbio__inflight_retire(struct dbio_table *table, const struct dbio_blocker *block
     bool wake;
 
     dbio_assert(dbio__slot_phase(blocker->word) >= DBIO_PHASE_CHOOSING);
-    return free_slot(&table->slots[blocker->slot], blocker->word, &wake);
+    return leave_slot(&table->slots[blocker->slot], blocker->word, freed_word(blocker->word),
+                      &wake);
 }
 
 uint64_t
@@ -416,6 +508,7 @@ dbio__inflight_mode_name(const struct dbio_table *table, uint32_t entry)
 {
     static const char *const names[8] = {
         [DBIO_MODE_KIND_TICKETS] = "tickets",
+        [DBIO_MODE_KIND_SWITCHING] = "tickets",
         [DBIO_MODE_KIND_ONLY | GROUP_DIRECT << 1] = "direct",
         [DBIO_MODE_KIND_ONLY | GROUP_BUFFERED << 1] = "buffered",
         [DBIO_MODE_KIND_CLOSING | GROUP_DIRECT << 1] = "closing",

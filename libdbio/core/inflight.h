@@ -9,12 +9,14 @@
  * write, an exclusive operation with everything. Nothing else conflicts.
  *
  * The protocol (names of the steps are those of the comments in inflight.c):
- *   A1 publish    fill the slot and make it visible as CHOOSING
+ *   A1 publish    fill the slot and show it as CHOOSING: a plain store, which may be late
  *   A2 look       read the file's mode word
  *   F             the mode is "only my group": run at once; the slot stays CHOOSING, which
  *                 counts as the smallest ticket
- *   T1 switch     the mode is another: swap it to TICKETS
+ *   T1 switch     the mode is another: with a fence, look again; swap it to SWITCHING
  *   T2 ticket     draw a number, show it (TICKETED), wake who waited for the choice
+ *   B  barrier    who found or made it SWITCHING has every thread of every process execute a
+ *                 memory barrier (the engine), then swaps it to TICKETS
  *   T3 scan       wait for every conflicting overlapping slot that is CHOOSING or has a
  *                 smaller number; slots behind the scan can only draw larger numbers
  *   R release     free the slot, tell whether someone waits for it
@@ -28,6 +30,9 @@
  * announced, because the later of them to switch would have had to pass C1..C3, and the
  * scan C2 sees the other. If one took tickets, its scan sees the other, or the other
  * published after that scan and then sees TICKETS and a smaller number in its way.
+ * No fence stands between A1 and A2 of a request that runs by F: the side that leaves ONLY, the
+ * rare one, pays for both. After B, what was published before is visible, and what looks after
+ * it does not see ONLY. Requests that do not run by F fence before they look again (T1).
  */
 #ifndef CORE_INFLIGHT_H
 #define CORE_INFLIGHT_H
@@ -43,10 +48,14 @@
 
 #define DBIO_INFLIGHT_QUIET 64u /* requests of one group alone before tickets are given up */
 
-/* Who announces: one per thread. */
+/* Who announces: one per thread, or one per batch. Slots that it keeps between requests cost it no
+ * search and no compare-and-swap. */
 struct dbio_announcer {
     uint32_t owner; /* in the table */
     uint32_t hint;  /* where the last free slot was found */
+    uint32_t *kept; /* [kept_most] of the caller's: slots CLAIMED for the next requests */
+    uint32_t kept_count, kept_most;
+    bool fenced; /* B cannot be had: a fence at each A1 instead, by everyone in the table */
 };
 
 /* A request's place in the table, in the caller's memory. */
@@ -56,11 +65,13 @@ struct dbio_announcement {
     uint64_t word;           /* the slot's, apart from WAITED */
     uint32_t slot;
     uint32_t entry;
-    uint64_t met;  /* what was in the way in slot `scan`; 0: nothing yet */
-    uint32_t scan; /* T3 has passed the slots below this */
     enum dbio_class class;
-    bool saw_other; /* the scan met an announcement of the other group */
-    bool wake;      /* after BLOCKED: wake everyone who sleeps on dbio__inflight_bed() */
+    /* After BLOCKED. */
+    uint32_t scan;      /* T3 has passed the slots below this */
+    uint64_t met;       /* what was in the way in slot `scan`; 0: nothing yet */
+    uint64_t switching; /* not 0: B, then dbio__inflight_settle() */
+    bool saw_other;     /* the scan met an announcement of the other group */
+    bool wake;          /* wake everyone who sleeps on dbio__inflight_bed() */
 };
 
 /* A slot in the way of an announcement, as it was seen. */
@@ -71,7 +82,7 @@ struct dbio_blocker {
 
 enum dbio_verdict {
     DBIO_CLEAR,   /* run; then release */
-    DBIO_BLOCKED, /* wake if told to; ask dbio__inflight_blocker, wait, ask again */
+    DBIO_BLOCKED, /* wake if told to; B if told to; ask dbio__inflight_blocker, wait, ask again */
     DBIO_FULL,    /* no free slot; nothing was announced */
 };
 
@@ -84,6 +95,9 @@ DBIO_CHECKED enum dbio_verdict dbio__inflight_announce(struct dbio_table *table,
                                                        struct dbio_range range, uint64_t now_ns,
                                                        struct dbio_announcer *announcer,
                                                        struct dbio_announcement *announcement);
+
+/* After B: who comes from now on need not execute it. */
+void dbio__inflight_settle(struct dbio_table *table, const struct dbio_announcement *announcement);
 
 /* Continues T3. False: nobody is in the way, run. True: wait until the slot's word differs from
  * blocker->word, then ask again. Before sleeping call dbio__inflight_mark_waited. */
@@ -112,6 +126,14 @@ _Atomic uint32_t *dbio__inflight_bed(struct dbio_table *table, uint32_t slot);
 /* Withdraws. True: wake everyone who sleeps on dbio__inflight_bed(). */
 DBIO_CHECKED bool dbio__inflight_release(struct dbio_table *table,
                                          const struct dbio_announcement *announcement);
+
+/* As release, but the announcer keeps the slot, if it has room for it. */
+DBIO_CHECKED bool dbio__inflight_release_kept(struct dbio_table *table,
+                                              struct dbio_announcer *announcer,
+                                              const struct dbio_announcement *announcement);
+
+/* Frees what the announcer has kept. */
+void dbio__inflight_drop_kept(struct dbio_table *table, struct dbio_announcer *announcer);
 
 /* D3: withdraws what the blocker's dead owner had announced, after the drain barrier. False: it
  * is not there any more. True: it was this call; wake everyone who sleeps on

@@ -203,7 +203,8 @@ hash_key(const struct dbio_key *key)
     return hash ^ hash >> 29; /* without the birth, which some cannot learn */
 }
 
-/* A new file's entry: tickets, whatever the last one had settled on. */
+/* A new file's entry: tickets, whatever the last one had settled on; by way of SWITCHING, as that
+ * may have been ONLY. */
 static void
 start_entry(struct dbio_entry *entry, const struct dbio_key *key)
 {
@@ -211,7 +212,8 @@ start_entry(struct dbio_entry *entry, const struct dbio_key *key)
 
     /* The epoch only rises, also beside a request on a common entry. */
     while (!atomic_compare_exchange_weak(&entry->mode, &mode,
-                                         (mode & ~(uint64_t)DBIO_MODE_KIND_MASK) + DBIO_MODE_EPOCH))
+                                         (mode & ~(uint64_t)DBIO_MODE_KIND_MASK) + DBIO_MODE_EPOCH +
+                                             DBIO_MODE_KIND_SWITCHING))
         ;
     atomic_store_explicit(&entry->device, key->device, memory_order_relaxed);
     atomic_store_explicit(&entry->inode, key->inode, memory_order_relaxed);

@@ -18,7 +18,7 @@
 #include "base/compiler.h"
 
 #define DBIO_TABLE_MAGIC   UINT64_C(0x656c626174626462) /* "bdbtable" */
-#define DBIO_TABLE_VERSION 1u
+#define DBIO_TABLE_VERSION 2u
 
 #define DBIO_TABLE_SLOTS    4096u /* requests outstanding at most */
 #define DBIO_TABLE_OWNERS   1024u /* processes at most */
@@ -26,12 +26,13 @@
 #define DBIO_TABLE_COMMON   64u   /* entries for files that found no place of their own */
 #define DBIO_TABLE_DEVICES  32u   /* file systems whose drain barrier has been judged */
 #define DBIO_TABLE_ROW      (DBIO_TABLE_ENTRIES / 64u)
+#define DBIO_TABLE_KEPT     2048u /* the slots below may stay claimed between requests */
 #define DBIO_TABLE_NO_OWNER UINT32_MAX
 #define DBIO_LIFE           (UINT64_C(1) << 63)
 
 /* A slot's word. Low half, on which others sleep: phase, WAITED, generation. High half: owner. */
 #define DBIO_PHASE_FREE      0u
-#define DBIO_PHASE_CLAIMED   1u /* being filled by its owner; invisible to scans */
+#define DBIO_PHASE_CLAIMED   1u /* kept, or being filled, by its owner; invisible to scans */
 #define DBIO_PHASE_CHOOSING  2u /* announced, no ticket (yet); running if its owner passed by F */
 #define DBIO_PHASE_TICKETED  3u
 #define DBIO_PHASE_MASK      3u
@@ -39,11 +40,12 @@
 #define DBIO_WORD_GENERATION 8u
 
 /* An entry's mode word: kind in the low three bits, above it an epoch that counts changes. */
-#define DBIO_MODE_KIND_TICKETS 0u
-#define DBIO_MODE_KIND_ONLY    1u /* | group << 1 */
-#define DBIO_MODE_KIND_CLOSING 4u /* | group << 1 */
-#define DBIO_MODE_KIND_MASK    7u
-#define DBIO_MODE_EPOCH        8u
+#define DBIO_MODE_KIND_TICKETS   0u
+#define DBIO_MODE_KIND_ONLY      1u /* | group << 1 */
+#define DBIO_MODE_KIND_SWITCHING 2u /* TICKETS, but what ran by F may not be visible yet */
+#define DBIO_MODE_KIND_CLOSING   4u /* | group << 1 */
+#define DBIO_MODE_KIND_MASK      7u
+#define DBIO_MODE_EPOCH          8u
 
 struct dbio_slot {
     _Atomic uint64_t word;

@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include "base/err.h"
 #include "base/log.h"
 #include "engine/membership.h"
 #include "engine/recovery.h"
@@ -30,6 +31,9 @@
 #define FULL_SLEEP_NS 200000u
 #define FULL_SLEEPS   500u
 #define NUMBERS       64u /* threads whose numbers are used again */
+/* In place of a barrier that was refused after others were granted: a processor's store buffer
+ * empties by itself, within microseconds. */
+#define BUFFERS_EMPTY_NS 20000000u
 
 static pthread_key_t thread_end; /* its destructor withdraws what the thread has announced */
 static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER;
@@ -37,6 +41,7 @@ static bool started;
 static _Atomic uint64_t numbers_taken;       /* bit n: number n + 1 is a running thread's */
 static _Atomic uint32_t numbers_above;       /* given out above those, and not again */
 static _Thread_local uint32_t thread_number; /* 0: none yet */
+static _Thread_local uint32_t kept_slot;     /* its announcer's */
 static _Thread_local struct dbio_announcer announcer;
 static _Thread_local struct dbio_announcement outstanding; /* word 0: none */
 
@@ -44,7 +49,7 @@ static void
 withdraw(const struct dbio_announcement *a)
 {
     outstanding.word = 0;
-    if (dbio__inflight_release(dbio__membership.table, a))
+    if (dbio__inflight_release_kept(dbio__membership.table, &announcer, a))
         (void)dbio__sys_futex_wake(dbio__inflight_bed(dbio__membership.table, a->slot),
                                    dbio__membership.shared);
 }
@@ -59,6 +64,7 @@ end_thread(void *unused)
     (void)unused;
     if (left.word != 0)
         withdraw(&left);
+    dbio__inflight_drop_kept(dbio__membership.table, &announcer);
     if (thread_number <= NUMBERS) /* a later thread's */
         atomic_fetch_and(&numbers_taken, ~(UINT64_C(1) << (thread_number - 1)));
     thread_number = 0;
@@ -110,6 +116,10 @@ number_thread(void)
     /* Low slots keep scans short; a place of one's own keeps the slot's line in this core. */
     announcer.hint = dbio__membership.owner + thread_number - 1;
     announcer.owner = dbio__membership.owner;
+    announcer.fenced = dbio__membership.fenced;
+    announcer.kept = &kept_slot;
+    announcer.kept_count = 0;
+    announcer.kept_most = started ? 1 : 0; /* else nobody would drop it */
     if (started)
         (void)pthread_setspecific(thread_end, &announcer);
 }
@@ -183,6 +193,23 @@ report_wait(const struct dbio_turn *turn, const struct dbio_blocker *blocker, ui
              table->owners[owner].program);
 }
 
+/* B: whatever anyone has published is visible, and whoever looks from now on sees the mode. */
+static void
+have_all_fence(const struct dbio_announcement *a)
+{
+    int error = dbio__membership.fenced ? 0 : dbio__sys_membarrier();
+
+    if (error != 0) { /* memory is short, or a filter was installed after we had joined */
+        _Atomic uint32_t never = 0;
+        int slept = dbio__sys_futex_wait(&never, 0, BUFFERS_EMPTY_NS, 0);
+
+        (void)slept;
+        dbio_log(DBIO_LOG_WARN, "membarrier: %s; waited %u ms instead", dbio__err_text(error),
+                 BUFFERS_EMPTY_NS / 1000000u);
+    }
+    dbio__inflight_settle(dbio__membership.table, a);
+}
+
 /* T3: until nobody is in the way. */
 static int
 wait_turn(const struct dbio_turn *turn, struct dbio_announcement *a)
@@ -194,6 +221,8 @@ wait_turn(const struct dbio_turn *turn, struct dbio_announcement *a)
 
     if (a->wake)
         (void)dbio__sys_futex_wake(dbio__inflight_bed(table, a->slot), dbio__membership.shared);
+    if (a->switching != 0)
+        have_all_fence(a);
     while (dbio__inflight_blocker(table, a, &blocker)) {
         uint64_t now;
 

@@ -119,8 +119,16 @@ claim_owner(const struct dbio_registry *which, struct dbio_table *table)
 static int
 take_place(const struct dbio_registry *which, struct dbio_table *table, const char **why)
 {
-    uint32_t owner = claim_owner(which, table);
+    uint32_t owner;
+    int error = dbio__sys_membarrier_register();
 
+    /* Who leaves the mode ONLY must be able to have all others fence, and they us (core/inflight.h,
+     * B). Containers' filters let it pass. */
+    if (error != 0) {
+        *why = "membarrier(2) is refused here, by an old kernel or a filter";
+        return error;
+    }
+    owner = claim_owner(which, table);
     if (owner == DBIO_TABLE_NO_OWNER) {
         atomic_fetch_add_explicit(&table->turned_away, 1, memory_order_relaxed);
         *why = "full: too many processes";
@@ -179,7 +187,8 @@ join_alone(void)
         return -ENOMEM;
     dbio__table_init(table);
     dbio__table_join(table, 0, getpid(), dbio__clock_ns(), program_invocation_short_name);
-    dbio__membership = (struct dbio_membership){.table = table, .owner = 0, .shared = false};
+    dbio__membership = (struct dbio_membership){
+        .table = table, .owner = 0, .fenced = dbio__sys_membarrier_register() != 0};
     return 0;
 }
 
@@ -470,6 +479,7 @@ dbio__membership_in_child(void)
         }
     } else if (dbio__membership.table != NULL) {
         dbio__table_forget(dbio__membership.table);
+        dbio__membership.fenced = dbio__sys_membarrier_register() != 0;
     }
     dbio__lock_after_fork(&lists);
 }

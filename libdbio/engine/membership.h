@@ -19,6 +19,7 @@ struct dbio_membership {
     struct dbio_table *table; /* NULL before the first context */
     uint32_t owner;           /* our index in it */
     bool shared;              /* other processes see it */
+    bool fenced; /* no membarrier(2): announcements fence for themselves; then never shared */
 };
 
 /* Read by every request. Set before the first context exists; changed only in a child of fork,

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -55,6 +56,7 @@ struct dbio_sys_entry dbio__sys_table[DBIO_SYS_COUNT] = {
     [DBIO_SYS_MINCORE] = ENTRY("mincore", SYS_mincore),
     [DBIO_SYS_CACHESTAT] = ENTRY("cachestat", SYS_cachestat),
     [DBIO_SYS_FUTEX] = ENTRY("futex", SYS_futex),
+    [DBIO_SYS_MEMBARRIER] = ENTRY("membarrier", SYS_membarrier),
     [DBIO_SYS_IO_SETUP] = ENTRY("io_setup", SYS_io_setup),
     [DBIO_SYS_IO_SUBMIT] = ENTRY("io_submit", SYS_io_submit),
     [DBIO_SYS_IO_GETEVENTS] = ENTRY("io_getevents", SYS_io_getevents),
@@ -254,6 +256,18 @@ dbio__sys_futex_wake(_Atomic uint32_t *word, int shared)
     int operation = FUTEX_WAKE | (shared ? 0 : FUTEX_PRIVATE_FLAG);
 
     return (int)CALL(DBIO_SYS_FUTEX, (long)word, operation, INT_MAX);
+}
+
+int
+dbio__sys_membarrier_register(void)
+{
+    return (int)CALL(DBIO_SYS_MEMBARRIER, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED);
+}
+
+int
+dbio__sys_membarrier(void)
+{
+    return (int)CALL(DBIO_SYS_MEMBARRIER, MEMBARRIER_CMD_GLOBAL_EXPEDITED);
 }
 
 int

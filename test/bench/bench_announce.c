@@ -19,6 +19,7 @@
 
 #include "core/inflight.h"
 #include "dbio.h"
+#include "os/sys.h"
 
 #define PAGE        4096u
 #define FILE_PAGES  256u
@@ -26,6 +27,8 @@
 #define ROUNDS      15
 #define ROUNDS_MOST 1000
 #define ANNOUNCES   400000u /* in a round, of each contender; about 10 ms */
+#define BATCH       64u
+#define BATCHES     2000u
 #define TICKETS     40000u
 #define READS       20000u
 
@@ -68,14 +71,24 @@ run_floor(void)
     return (now_ns() - begin) / ANNOUNCES;
 }
 
+static void
+have_all_fence(const struct dbio_announcement *a)
+{
+    int error = dbio__sys_membarrier();
+
+    if (error != 0)
+        fail("membarrier", -error);
+    dbio__inflight_settle(&table, a);
+}
+
 /* Announces, waits for nobody (the ranges are apart), releases. */
 static void
 announce_often(uint32_t entry, uint32_t first_slot, uint32_t count, bool both)
 {
     struct dbio_announcement a;
-    struct dbio_announcer who = {.hint = first_slot};
+    uint32_t kept, i;
+    struct dbio_announcer who = {.hint = first_slot, .kept = &kept, .kept_most = 1};
     struct dbio_blocker blocker;
-    uint32_t i;
 
     for (i = 0; i < count; i++) {
         uint64_t begin = (uint64_t)(1024 + i % 1024) * PAGE;
@@ -83,12 +96,16 @@ announce_often(uint32_t entry, uint32_t first_slot, uint32_t count, bool both)
             both && i % 2 != 0 ? DBIO_CLASS_BUFFERED_WRITE : DBIO_CLASS_DIRECT_WRITE;
         struct dbio_range range = {begin, begin + PAGE};
 
-        if (dbio__inflight_announce(&table, entry, class, range, 0, &who, &a) != DBIO_CLEAR)
+        if (dbio__inflight_announce(&table, entry, class, range, 0, &who, &a) != DBIO_CLEAR) {
+            if (a.switching != 0)
+                have_all_fence(&a);
             while (dbio__inflight_blocker(&table, &a, &blocker))
                 ;
-        if (dbio__inflight_release(&table, &a))
+        }
+        if (dbio__inflight_release_kept(&table, &who, &a))
             fail("somebody waits", EBUSY);
     }
+    dbio__inflight_drop_kept(&table, &who);
 }
 
 static double
@@ -98,6 +115,39 @@ run_one_thread(void)
 
     announce_often(0, 100, ANNOUNCES, false);
     return (now_ns() - begin) / ANNOUNCES;
+}
+
+/* A batch keeps its slots. Announced at once, released at once; the time of the former. */
+static double
+run_batch(void)
+{
+    static struct dbio_announcement all[BATCH];
+    uint32_t kept[BATCH], turn, i;
+    struct dbio_announcer who = {.hint = 200, .kept = kept, .kept_most = BATCH};
+    double spent = 0, clock = now_ns();
+
+    for (i = 0; i < BATCHES; i++)
+        (void)now_ns();
+    clock = (now_ns() - clock) / BATCHES; /* which is no part of it */
+    for (turn = 0; turn <= BATCHES; turn++) {
+        double begin = now_ns() + clock;
+
+        for (i = 0; i < BATCH; i++) {
+            uint64_t at = (uint64_t)(1024 + i * 7) * PAGE;
+
+            if (dbio__inflight_announce(&table, 0, DBIO_CLASS_DIRECT_READ,
+                                        (struct dbio_range){at, at + PAGE}, 0, &who,
+                                        &all[i]) != DBIO_CLEAR)
+                fail("somebody is in the way", EBUSY);
+        }
+        if (turn > 0) /* the first one searches */
+            spent += now_ns() - begin;
+        for (i = 0; i < BATCH; i++)
+            if (dbio__inflight_release_kept(&table, &who, &all[i]))
+                fail("somebody waits", EBUSY);
+    }
+    dbio__inflight_drop_kept(&table, &who);
+    return spent / BATCHES;
 }
 
 struct racer {
@@ -204,6 +254,7 @@ static struct contender {
      .text = "both classes live, 64 outstanding",
      .bar = 1000,
      .run = run_both_classes},
+    {.name = "batch_64", .text = "announce a batch of 64", .bar = 300, .run = run_batch},
     {.name = "pread", .text = "pread, 4 KiB cached", .run = run_plain_read},
     {.name = "dbio_pread", .text = "dbio_pread, 4 KiB cached", .run = run_dbio_read},
     /* Not run: the difference of the two above. */
@@ -217,7 +268,10 @@ static void
 prepare_table(void)
 {
     uint32_t i;
+    int error = dbio__sys_membarrier_register();
 
+    if (error != 0)
+        fail("membarrier", -error);
     announce_often(0, 100, 2 * DBIO_INFLIGHT_QUIET, false);
     for (i = 0; i < OUTSTANDING; i++) {
         struct dbio_range range = {(uint64_t)i * PAGE, (uint64_t)(i + 1) * PAGE};

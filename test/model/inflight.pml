@@ -11,6 +11,7 @@
  *   GRACE      recovery on a file system without a drain barrier: waits for a time
  *   FINE       dbio__inflight_look in three accesses instead of one
  *   QUIET      closing only if the scan saw no other group, as in the code; otherwise at any time
+ *   FENCED     announcing has a fence of its own, as where membarrier(2) is refused
  *   LIVE=n     never claim: participant n is announced for ever (needs QUIET)
  *   MUT_...    mutations; ONLY_SAFETY: only two conflicting requests at once count as broken
  */
@@ -55,6 +56,7 @@
 #define TICKETS    0
 #define ONLY(g)    (1 + (g))
 #define CLOSING(g) (3 + (g))
+#define SWITCHING  5
 
 #define BIT(j) (1 << (j))
 #define ME     BIT(i)
@@ -86,6 +88,9 @@ byte drawn;  /* who has a ticket */
 byte waited; /* slots with WAITED in their word */
 byte asleep[N]; /* who sleeps on the word of slot j, in the kernel */
 byte high_water;
+byte buffered; /* slots whose word waits in a processor's store buffer: as CLAIMED to others */
+#define SEEN(j) (buffered & BIT(j) -> FREE : phase[j])
+#define DRAIN_MINE buffered = buffered & ~ME /* a fence, or a locked instruction */
 
 byte inside; /* whose request runs, or is left running in the kernel by the dead */
 #ifdef CRASH
@@ -111,6 +116,7 @@ inline forget(j) /* the slot's request is over */
     same[j] = 0;
 #endif
     phase[j] = FREE;
+    buffered = buffered & ~BIT(j);
     waited = waited & ~BIT(j);
     drawn = drawn & ~BIT(j);
     before[j] = 0;
@@ -174,13 +180,15 @@ inline let_go() /* of the word of the slot at pos */
             mode_held = mode_held & ~ME;                                                           \
             let_go();                                                                              \
             LEAVE;                                                                                 \
+            DRAIN_MINE;                                                                            \
             asleep[pos] = asleep[pos] & ~ME;                                                       \
             if                                                                                     \
             :: GROUP(class[i]) != 0 -> inside = inside & ~ME                                       \
             :: else                                                                                \
             fi;                                                                                    \
             pos = 0;                                                                               \
-            limit = 0                                                                              \
+            limit = 0;                                                                             \
+            barrier = 0                                                                            \
         };                                                                                         \
         goto DEAD                                                                                  \
     }
@@ -188,11 +196,13 @@ inline let_go() /* of the word of the slot at pos */
 #define OR_DIE
 #endif
 
-/* What enter_mode makes of the mode it has loaded. */
+/* What enter_mode makes of the mode it has loaded. mode_held: the value that the compare-and-swap of
+ * T1, or the one after the barrier, expects. */
 #define DECIDE                                                                                     \
     if                                                                                             \
     :: mode == ONLY(GROUP(class[i])) -> d_step { enter(1) }; goto R                                \
     :: mode == TICKETS || mode == CLOSING(GROUP(class[i])) -> goto TICKET                          \
+    :: mode == SWITCHING -> mode_held = mode_held | ME; barrier = 1; goto TICKET                   \
     :: else -> mode_held = mode_held | ME; goto T1                                                 \
     fi
 
@@ -207,6 +217,7 @@ inline let_go() /* of the word of the slot at pos */
 proctype participant(byte i)
 {
     byte pos, limit;
+    bool barrier;
 #ifndef MUT_MEET_AGAIN
     bool met;
 #endif
@@ -234,37 +245,46 @@ IDLE: /* claim_slot, its high-water mark */
     :: MAY(EX) -> class[i] = EX                                                                    \
     fi
 
-#if defined(MUT_NO_FENCE)
-A1: /* the store may wait in the processor's buffer while the mode is read */
-    atomic {
-        CHOOSE;
-        if
-        :: phase[i] = CHOOSING; goto A2
-        :: mode == ONLY(GROUP(class[i])) -> d_step { enter(1) }
-        fi
-    };
-    phase[i] = CHOOSING;
-    goto R;
-#elif defined(MUT_LOOK_FIRST)
+#ifdef MUT_LOOK_FIRST
 A1:
     atomic {
         CHOOSE;
         if
         :: mode == ONLY(GROUP(class[i]))
-        :: else -> phase[i] = CHOOSING; goto A2
+        :: else -> phase[i] = CHOOSING; goto FENCE
         fi
     };
     atomic { phase[i] = CHOOSING; d_step { enter(1) } };
     goto R;
 #else
-A1:
-    atomic { CHOOSE; phase[i] = CHOOSING };
+A1: /* a plain store: it waits in the processor's buffer for as long as it likes */
+    atomic {
+        CHOOSE;
+        phase[i] = CHOOSING;
+#ifndef FENCED
+        buffered = buffered | ME
+#endif
+    };
 #endif
 
 A2:
     atomic {
         if
-        :: DECIDE
+        :: if
+           :: mode == ONLY(GROUP(class[i])) -> d_step { enter(1) }; goto R
+           :: else -> goto FENCE
+           fi
+        OR_DIE
+        fi
+    };
+FENCE: /* and the mode once more */
+    atomic {
+        if
+        ::
+#ifndef MUT_NO_SECOND_FENCE
+           DRAIN_MINE;
+#endif
+           DECIDE
         OR_DIE
         fi
     };
@@ -272,7 +292,11 @@ T1:
     atomic {
         if
         :: if
-           :: mode_held & ME -> mode = TICKETS; mode_held = 0; goto TICKET
+#ifdef MUT_NO_SWITCHING
+           :: mode_held & ME -> mode = TICKETS; mode_held = 0; barrier = 1; goto TICKET
+#else
+           :: mode_held & ME -> mode = SWITCHING; mode_held = ME; barrier = 1; goto TICKET
+#endif
            :: else -> DECIDE
            fi
         OR_DIE
@@ -295,10 +319,10 @@ TICKET: /* T2: the number is drawn, ... */
 T2: /* ... and shown */
     atomic {
         if
-        :: d_step { phase[i] = TICKETED; note_change(i) };
+        :: d_step { phase[i] = TICKETED; note_change(i); DRAIN_MINE };
            if
            :: waited & ME -> goto T2_WAKE
-           :: else -> goto T3
+           :: else -> goto BARRIER
            fi
         OR_DIE
         fi
@@ -311,6 +335,28 @@ T2_WAKE:
 #else
         :: asleep[i] = 0
 #endif
+        OR_DIE
+        fi
+    };
+
+BARRIER: /* membarrier(2): every processor's buffer drains; at once, as early as it may */
+    atomic {
+        if
+        :: !barrier -> goto T3
+        :: barrier
+        fi;
+        barrier = 0;
+#if !defined(MUT_NO_BARRIER) && !defined(FENCED)
+        buffered = 0
+#endif
+    };
+SETTLE: /* dbio__inflight_settle */
+    atomic {
+        if
+        :: if
+           :: mode_held & ME -> mode = TICKETS; mode_held = 0
+           :: else
+           fi
         OR_DIE
         fi
     };
@@ -356,8 +402,8 @@ INSPECT: /* the word, ... */
     atomic {
         if
         :: if
-           :: phase[pos] == FREE || OVER -> LEAVE; ADVANCE(INSPECT, CLEARED)
-           :: else -> seen = phase[pos]; held[pos] = held[pos] | ME
+           :: SEEN(pos) == FREE || OVER -> LEAVE; ADVANCE(INSPECT, CLEARED)
+           :: else -> seen = SEEN(pos); held[pos] = held[pos] | ME
            fi
         OR_DIE
         fi
@@ -387,12 +433,12 @@ INSPECT: /* takes effect when the word is read for the second time */
         :: 
 #ifdef QUIET
            if
-           :: phase[pos] != FREE && (GROUP(class[pos]) != GROUP(class[i])) -> saw_other = 1
+           :: SEEN(pos) != FREE && (GROUP(class[pos]) != GROUP(class[i])) -> saw_other = 1
            :: else
            fi;
 #endif
            if
-           :: phase[pos] != FREE && !OVER && IN_THE_WAY(phase[pos]) ->
+           :: SEEN(pos) != FREE && !OVER && IN_THE_WAY(SEEN(pos)) ->
                 held[pos] = held[pos] | ME;
                 STAY;
                 goto BLOCKED
@@ -530,7 +576,7 @@ C1_LOAD:
     atomic {
         if
         :: if
-           :: mode == ONLY(GROUP(class[i])) -> goto R
+           :: mode == ONLY(GROUP(class[i])) || mode == SWITCHING -> goto R
            :: else -> mode_held = mode_held | ME
            fi
         OR_DIE
@@ -577,7 +623,7 @@ C2_WORD:
     atomic {
         if
         :: if
-           :: phase[pos] != FREE
+           :: SEEN(pos) != FREE
            :: else -> ADVANCE(C2_WORD, C3)
            fi
         OR_DIE
@@ -587,10 +633,10 @@ C2_SHAPE:
     atomic {
         if
         :: if
-           :: phase[pos] == FREE || GROUP(class[pos]) != GROUP(class[i]) ->
+           :: SEEN(pos) == FREE || GROUP(class[pos]) != GROUP(class[i]) ->
                 d_step { pos = 0; limit = 0 };
                 goto C3_BACK
-           :: phase[pos] == FREE || GROUP(class[pos]) == GROUP(class[i]) -> ADVANCE(C2_WORD, C3)
+           :: SEEN(pos) == FREE || GROUP(class[pos]) == GROUP(class[i]) -> ADVANCE(C2_WORD, C3)
            fi
         OR_DIE
         fi
@@ -671,9 +717,33 @@ STOP:
     skip
 }
 
+#ifndef FENCED
+/* Buffers drain at any time. */
+proctype processors()
+{
+end_processors:
+    do
+    :: atomic { buffered & 1 -> buffered = buffered & ~1 }
+    :: atomic { buffered & 2 -> buffered = buffered & ~2 }
+#if N > 2
+    :: atomic { buffered & 4 -> buffered = buffered & ~4 }
+#endif
+#if N > 3
+    :: atomic { buffered & 8 -> buffered = buffered & ~8 }
+#endif
+#if N > 4
+    :: atomic { buffered & 16 -> buffered = buffered & ~16 }
+#endif
+    od
+}
+#endif
+
 init
 {
     atomic {
+#ifndef FENCED
+        run processors();
+#endif
         run participant(0);
         run participant(1);
 #if N > 2

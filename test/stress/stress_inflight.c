@@ -25,7 +25,7 @@
 #define ENTRY         0u
 #define THREADS_LEAST 2
 #define THREADS_MOST  4
-#define CASES         (2 * (THREADS_MOST - THREADS_LEAST + 1))
+#define CASES         (2 * (THREADS_MOST - THREADS_LEAST + 1) + 1)
 #define SECONDS       12
 #define PHASE_LENGTH  2048u
 #define SLEEP_NS      UINT64_C(1000000000) /* asleep so long on a changed word: nobody woke us */
@@ -86,6 +86,8 @@ arrive(int i)
     verdict = dbio__inflight_announce(&table, ENTRY, crowd[i].class, random_range(), 0, &who,
                                       &crowd[i].a);
     ck_assert_int_ne(verdict, DBIO_FULL);
+    if (verdict == DBIO_BLOCKED && crowd[i].a.switching != 0) /* one thread: no barrier */
+        dbio__inflight_settle(&table, &crowd[i].a);
     crowd[i].here = true;
     crowd[i].runs = verdict == DBIO_CLEAR;
     ck_assert(!crowd[i].runs || earlier_enemy(i) < 0);
@@ -120,6 +122,8 @@ static void settle(enum dbio_class class)
     for (i = 0; i <= DBIO_INFLIGHT_QUIET; i++) {
         one->runs = dbio__inflight_announce(&table, ENTRY, class, random_range(), 0, &who,
                                             &one->a) == DBIO_CLEAR;
+        if (!one->runs && one->a.switching != 0)
+            dbio__inflight_settle(&table, &one->a);
         if (!one->runs)
             move_on(one);
         move_on(one);
@@ -165,9 +169,13 @@ struct worker {
     pthread_t thread;
     pthread_barrier_t *start;
     bool sleeps; /* while it waits; else it spins */
-    unsigned number, others;
+    bool keeps;  /* its slot */
+    uint32_t number, others;
     uint64_t at_once, with_ticket, waited, slept;
 };
+
+/* Announcing has a fence of its own; nobody needs a barrier. */
+static bool fenced;
 
 static void
 report(const char *what)
@@ -248,6 +256,11 @@ wait_turn(struct worker *w, struct dbio_announcement *a)
 
     if (a->wake)
         (void)dbio__sys_futex_wake(dbio__inflight_bed(&table, a->slot), 0);
+    if (a->switching != 0) {
+        if (!fenced && dbio__sys_membarrier() != 0)
+            report("membarrier(2) fails");
+        dbio__inflight_settle(&table, a);
+    }
     while (dbio__inflight_blocker(&table, a, &blocker)) {
         uint64_t bare = blocker.word & ~UINT64_C(4); /* without WAITED, which others may set */
 
@@ -269,14 +282,18 @@ work(void *argument)
 {
     struct worker *w = argument;
     struct dbio_announcement a;
-    struct dbio_announcer who = {.hint = w->number};
+    uint32_t kept;
+    struct dbio_announcer who = {
+        .hint = w->number, .kept = &kept, .kept_most = w->keeps, .fenced = fenced};
 
     t_random_start(t_seed() + w->number);
     pthread_barrier_wait(w->start);
     while (!atomic_load_explicit(&stop, memory_order_relaxed)) {
         /* Now and then all crowd into the same first slots. */
-        if (t_random_below(64) == 0)
+        if (t_random_below(64) == 0) {
+            dbio__inflight_drop_kept(&table, &who);
             who.hint = 0;
+        }
         if (dbio__inflight_announce(&table, ENTRY, random_class(), random_range(), 0, &who, &a) ==
             DBIO_CLEAR) {
             w->at_once++;
@@ -285,7 +302,7 @@ work(void *argument)
             wait_turn(w, &a);
         }
         be_inside(&a);
-        if (dbio__inflight_release(&table, &a))
+        if (dbio__inflight_release_kept(&table, &who, &a))
             (void)dbio__sys_futex_wake(dbio__inflight_bed(&table, a.slot), 0);
         atomic_fetch_add(&turns, 1);
     }
@@ -313,10 +330,12 @@ hammer(unsigned count, bool sleeps)
     pthread_barrier_t start;
     unsigned i;
 
+    if (!fenced && dbio__sys_membarrier_register() != 0)
+        t_skip("membarrier(2) is refused");
     ck_assert_int_eq(pthread_barrier_init(&start, NULL, count), 0);
     for (i = 0; i < count; i++) {
-        workers[i] =
-            (struct worker){.start = &start, .sleeps = sleeps, .number = i, .others = count - 1};
+        workers[i] = (struct worker){
+            .start = &start, .sleeps = sleeps, .keeps = !fenced, .number = i, .others = count - 1};
         ck_assert_int_eq(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
     }
     let_time_pass();
@@ -350,6 +369,13 @@ START_TEST(threads_that_sleep_are_woken_whenever_they_must_be)
 }
 END_TEST
 
+START_TEST(threads_that_fence_for_themselves_need_no_barrier)
+{
+    fenced = true;
+    hammer(THREADS_MOST, true);
+}
+END_TEST
+
 Suite *
 t_suite(void)
 {
@@ -362,6 +388,7 @@ t_suite(void)
                         THREADS_LEAST, THREADS_MOST + 1);
     tcase_add_loop_test(cases, threads_that_sleep_are_woken_whenever_they_must_be, THREADS_LEAST,
                         THREADS_MOST + 1);
+    tcase_add_test(cases, threads_that_fence_for_themselves_need_no_barrier);
     suite_add_tcase(suite, cases);
     return suite;
 }

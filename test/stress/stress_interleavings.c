@@ -8,8 +8,9 @@
  * there is none left. Conflicting requests inside together, a later ticket before an earlier
  * one, a lost wake-up (everyone who is left sleeps) and an announcement left behind fail the case.
  *
- * What it cannot show is a machine that reorders: operations are sequentially consistent here.
- * stress_inflight.c runs on the real one.
+ * The store that publishes a request waits in its processor's buffer for as long as the schedule
+ * says, or until a fence, a locked operation or another's barrier. Beyond that operations are
+ * sequentially consistent here; stress_inflight.c runs on the real machine.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -21,6 +22,8 @@
 #include "t_support.h"
 
 static void step(void);
+static void fence(void);
+static void put_into_buffer(_Atomic uint64_t *at, uint64_t value);
 
 /* The real operations, by type, ... */
 #define OPERATIONS(bits)                                                                         \
@@ -29,19 +32,22 @@ static void step(void);
         step();                                                                                  \
         return atomic_load(at);                                                                  \
     }                                                                                            \
-    static void store##bits(_Atomic uint##bits##_t *at, uint##bits##_t value)                    \
+    static void store##bits(_Atomic uint##bits##_t *at, uint##bits##_t value, bool late)         \
     {                                                                                            \
         step();                                                                                  \
-        atomic_store(at, value);                                                                 \
+        if (late)                                                                                \
+            put_into_buffer((_Atomic uint64_t *)(void *)at, value);                              \
+        else                                                                                     \
+            atomic_store(at, value);                                                             \
     }                                                                                            \
     static uint##bits##_t add##bits(_Atomic uint##bits##_t *at, uint##bits##_t value)            \
     {                                                                                            \
-        step();                                                                                  \
+        fence();                                                                                 \
         return atomic_fetch_add(at, value);                                                      \
     }                                                                                            \
     static bool cas##bits(_Atomic uint##bits##_t *at, uint##bits##_t *old, uint##bits##_t value) \
     {                                                                                            \
-        step();                                                                                  \
+        fence();                                                                                 \
         return atomic_compare_exchange_strong(at, old, value);                                   \
     }
 
@@ -49,17 +55,16 @@ OPERATIONS(32)
 OPERATIONS(64)
 
 static uint64_t
-exchange64(_Atomic uint64_t *at, uint64_t value)
-{
-    step();
-    return atomic_exchange(at, value);
-}
-
-static uint64_t
 or64(_Atomic uint64_t *at, uint64_t value)
 {
-    step();
+    fence();
     return atomic_fetch_or(at, value);
+}
+
+static void
+really_store(_Atomic uint64_t *at, uint64_t value)
+{
+    atomic_store(at, value);
 }
 
 /* ... and their names, given to these. */
@@ -80,18 +85,19 @@ or64(_Atomic uint64_t *at, uint64_t value)
              _Atomic uint32_t *: name##32,    \
              const _Atomic uint64_t *: name##64, \
              _Atomic uint64_t *: name##64)
-#define atomic_load(at)                                BY_TYPE(at, load)(at)
-#define atomic_load_explicit(at, order)                BY_TYPE(at, load)(at)
-#define atomic_store(at, value)                        BY_TYPE(at, store)(at, value)
-#define atomic_store_explicit(at, value, order)        BY_TYPE(at, store)(at, value)
-#define atomic_exchange(at, value)                     exchange64(at, value)
+#define atomic_load(at)                 BY_TYPE(at, load)(at)
+#define atomic_load_explicit(at, order) BY_TYPE(at, load)(at)
+#define atomic_store(at, value)         BY_TYPE(at, store)(at, value, false)
+/* Of release stores there is one: A1. */
+#define atomic_store_explicit(at, value, order) \
+    BY_TYPE(at, store)(at, value, (order) == memory_order_release)
 #define atomic_fetch_or(at, value)                     or64(at, value)
 #define atomic_fetch_add(at, value)                    BY_TYPE(at, add)(at, value)
 #define atomic_compare_exchange_weak(at, old, value)   BY_TYPE(at, cas)(at, old, value)
 #define atomic_compare_exchange_strong(at, old, value) BY_TYPE(at, cas)(at, old, value)
 #define atomic_compare_exchange_strong_explicit(at, old, value, yes, no) \
     BY_TYPE(at, cas)(at, old, value)
-#define atomic_thread_fence(order) step()
+#define atomic_thread_fence(order) ((order) == memory_order_seq_cst ? fence() : step())
 
 #include "core/inflight.c"
 
@@ -139,6 +145,7 @@ static const struct scenario {
     {"a closing to direct meets a truncate", NEARLY_DIRECT, 3, {{DW, DW}, {EX}}},
     {"three classes on a fresh file", FRESH, 2, {{DW}, {BW}, {EX}}},
     {"a buffered write between direct ones", ONLY_DIRECT, 2, {{DW}, {BW}, {DW}}},
+    {"two buffered writes come to a direct file", ONLY_DIRECT, 2, {{DW}, {BW}, {BW}}},
     {"direct requests between buffered ones", ONLY_BUFFERED, 2, {{BR}, {DW}, {BW}}},
     {"two direct writes close, a buffered write comes", NEARLY_DIRECT, 2, {{DW}, {DW}, {BW}}},
     {"a closing meets a direct read and a truncate", NEARLY_BUFFERED, 2, {{BW}, {DR}, {EX}}},
@@ -154,6 +161,8 @@ struct actor {
     sem_t turn;
     enum state state;
     const _Atomic uint32_t *bed; /* the word it sleeps on */
+    _Atomic uint64_t *late;      /* where the store in its buffer goes; NULL: it is empty */
+    uint64_t value;
     uint32_t number;
 };
 
@@ -207,6 +216,25 @@ turn_path(void)
     return true;
 }
 
+static void
+drain(struct actor *actor)
+{
+    if (actor->late != NULL)
+        really_store(actor->late, actor->value);
+    actor->late = NULL;
+}
+
+/* Some buffers drain, just before another actor goes on: it alone could tell the difference. */
+static void
+drain_some(void)
+{
+    int i;
+
+    for (i = 0; i < actors_count; i++)
+        if (actors[i].late != NULL && choose(2) == 1)
+            drain(&actors[i]);
+}
+
 /* Who goes on? `self` first among the ways if it may; -1: nobody can. */
 static int
 choose_actor(int self)
@@ -224,6 +252,8 @@ choose_actor(int self)
     i = ways[choose(count)];
     if (self >= 0 && i != self)
         preemptions--;
+    if (i != self)
+        drain_some();
     return i;
 }
 
@@ -252,6 +282,36 @@ step(void)
         wrong = "a request never ends";
     /* What is found wrong ends the run without further ado; its threads end with the process. */
     hand_over(wrong != NULL ? -1 : choose_actor(running));
+}
+
+static void
+fence(void)
+{
+    step();
+    if (running >= 0)
+        drain(&actors[running]);
+}
+
+static void
+put_into_buffer(_Atomic uint64_t *at, uint64_t value)
+{
+    if (running < 0) {
+        really_store(at, value);
+        return;
+    }
+    actors[running].late = at;
+    actors[running].value = value;
+}
+
+/* membarrier(2) */
+static void
+have_all_fence(void)
+{
+    int i;
+
+    step();
+    for (i = 0; i < actors_count; i++)
+        drain(&actors[i]);
 }
 
 /* futex(2) */
@@ -288,6 +348,10 @@ wait_turn(struct dbio_announcement *a)
 
     if (a->wake)
         wake(dbio__inflight_bed(&table, a->slot));
+    if (a->switching != 0) {
+        have_all_fence();
+        dbio__inflight_settle(&table, a);
+    }
     while (dbio__inflight_blocker(&table, a, &blocker))
         if (dbio__inflight_mark_waited(&table, &blocker))
             sleep_on(&blocker);
@@ -332,7 +396,7 @@ do_request(unsigned request, struct dbio_announcer *who)
                                 who, &a) == DBIO_BLOCKED)
         wait_turn(&a);
     be_inside(&a);
-    if (dbio__inflight_release(&table, &a))
+    if (dbio__inflight_release_kept(&table, who, &a))
         wake(dbio__inflight_bed(&table, a.slot));
 }
 
@@ -343,13 +407,15 @@ act(void *argument)
     struct actor *self = argument;
 
     for (;;) {
-        struct dbio_announcer who = {.hint = self->number};
+        uint32_t kept;
+        struct dbio_announcer who = {.hint = self->number, .kept = &kept, .kept_most = 1};
         int i;
 
         while (sem_wait(&self->turn) != 0)
             ;
         for (i = 0; i < REQUESTS_MOST && scenario->requests[self->number][i] != 0; i++)
             do_request(scenario->requests[self->number][i], &who);
+        drain(self);
         self->state = DONE;
         hand_over(choose_actor(-1));
     }

@@ -24,10 +24,17 @@ is_transfer(enum dbio_sys_call call)
            call == DBIO_SYS_PWRITEV2;
 }
 
+/* Not on a file; how often it happens is a matter of chance. */
+static bool
+is_between_threads(enum dbio_sys_call call)
+{
+    return call == DBIO_SYS_FUTEX || call == DBIO_SYS_MEMBARRIER;
+}
+
 static bool
 matches(const struct t_fault *fault, enum dbio_sys_call call, const long arguments[6])
 {
-    if (fault->call == T_FAULT_ANY ? call == DBIO_SYS_FUTEX : fault->call != (int)call)
+    if (fault->call == T_FAULT_ANY ? is_between_threads(call) : fault->call != (int)call)
         return false;
     if (fault->error == 0 && !is_transfer(call))
         return false;
@@ -163,7 +170,7 @@ t_fault_calls(int call)
     if (call != T_FAULT_ANY)
         return atomic_load(&calls[call]);
     for (int i = 0; i < DBIO_SYS_COUNT; i++)
-        sum += i == DBIO_SYS_FUTEX ? 0 : atomic_load(&calls[i]);
+        sum += is_between_threads((enum dbio_sys_call)i) ? 0 : atomic_load(&calls[i]);
     return sum;
 }
 

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "engine/fork.h"
 #include "engine/membership.h"
+#include "t_fault.h"
 #include "t_hold.h"
 #include "t_support.h"
 
@@ -251,13 +252,51 @@ START_TEST(with_a_full_table_a_request_waits_for_a_slot_or_says_that_it_would)
     ck_assert_uint_eq(counted(DBIO_STAT_TABLE_FULL), 1);
     start(&waiter, DBIO_CLASS_BUFFERED_READ, page);
     t_job_assert_waits(&waiter.job);
-    dbio__arbitration_end(&all[500]);
+    dbio__arbitration_end(&all[DBIO_TABLE_KEPT]); /* one that its thread does not keep */
     ck_assert_int_eq(t_job_join(&waiter.job), 0);
     ck_assert_uint_gt(counted(DBIO_STAT_TABLE_FULL), 1);
-    all[500] = all[0];
+    all[DBIO_TABLE_KEPT] = all[0];
     for (unsigned i = 1; i < DBIO_TABLE_SLOTS; i++)
         dbio__arbitration_end(&all[i]);
     ck_assert_uint_eq(dbio__inflight_outstanding(TABLE), 0);
+}
+END_TEST
+
+/* A filter that was installed after we had joined. Of the two groups one settles; the other comes. */
+START_TEST(without_membarrier_the_other_group_waits_until_buffers_are_empty)
+{
+    struct dbio_announcement a;
+    int i;
+
+    for (i = 0; i <= (int)DBIO_INFLIGHT_QUIET; i++) {
+        ck_assert_int_eq(begin(DBIO_CLASS_DIRECT_WRITE, page, false, &a), 0);
+        dbio__arbitration_end(&a);
+    }
+    ck_assert_str_eq(dbio__inflight_mode_name(TABLE, ENTRY), "direct");
+    t_fault_all(DBIO_SYS_MEMBARRIER, EPERM, NULL);
+    ck_assert_int_eq(begin(DBIO_CLASS_BUFFERED_WRITE, page, false, &a), 0);
+    ck_assert_uint_eq(t_fault_hits(), 1);
+    t_fault_disarm();
+    ck_assert_uint_eq(a.switching & DBIO_MODE_KIND_MASK, DBIO_MODE_KIND_SWITCHING);
+    ck_assert_uint_eq(atomic_load(&TABLE->entries[ENTRY].mode) & DBIO_MODE_KIND_MASK,
+                      DBIO_MODE_KIND_TICKETS);
+    dbio__arbitration_end(&a);
+}
+END_TEST
+
+/* What an idle thread keeps it gives back when it ends. */
+START_TEST(a_thread_keeps_its_slot_until_it_ends)
+{
+    struct request one = {.turn = -1};
+    uint32_t i, claimed = 0;
+
+    for (i = 0; i < 3; i++) {
+        start(&one, DBIO_CLASS_BUFFERED_READ, page);
+        ck_assert_int_eq(t_job_join(&one.job), 0);
+    }
+    for (i = 0; i < DBIO_TABLE_SLOTS; i++)
+        claimed += dbio__slot_phase(atomic_load(&TABLE->slots[i].word)) != DBIO_PHASE_FREE;
+    ck_assert_uint_eq(claimed, 0);
 }
 END_TEST
 
@@ -405,6 +444,8 @@ t_suite(void)
     tcase_add_test(cases, a_crowd_of_direct_writers_does_not_starve_a_buffered_one);
     tcase_add_test(cases, with_a_full_table_a_request_waits_for_a_slot_or_says_that_it_would);
     tcase_add_test(cases, a_signal_does_not_end_a_wait);
+    tcase_add_test(cases, without_membarrier_the_other_group_waits_until_buffers_are_empty);
+    tcase_add_test(cases, a_thread_keeps_its_slot_until_it_ends);
     tcase_add_test(cases, a_thread_that_ends_in_the_midst_of_a_request_withdraws_it);
     tcase_add_test(cases, a_child_of_fork_has_nothing_outstanding);
     tcase_add_test(cases, a_wait_of_more_than_a_second_is_seen_in_the_log);

@@ -59,6 +59,20 @@ START_TEST(a_wish_that_is_no_path_is_refused)
 }
 END_TEST
 
+/* Others could not have this process fence, nor it them. */
+START_TEST(without_membarrier_a_process_tracks_for_itself_and_says_why)
+{
+    struct dbio_context *context;
+
+    t_fault_all(DBIO_SYS_MEMBARRIER, _i, NULL);
+    context = context_with(t_path_kept(t_scratch(), "alone"), 0);
+    t_fault_disarm();
+    ck_assert_uint_eq(t_stat(context, DBIO_STAT_CROSS_PROCESS), 0);
+    ck_assert(dbio__membership.fenced);
+    ck_assert_ptr_nonnull(strstr(dbio__membership_trouble(), "membarrier"));
+}
+END_TEST
+
 START_TEST(switched_off_a_process_tracks_for_itself_and_says_nothing)
 {
     struct dbio_context *context = context_with("off", 0);
@@ -324,6 +338,8 @@ t_suite(void)
 
     tcase_add_test(cases, the_option_goes_before_the_environment_and_decides_for_the_process);
     tcase_add_test(cases, a_wish_that_is_no_path_is_refused);
+    tcase_add_loop_test(cases, without_membarrier_a_process_tracks_for_itself_and_says_why, EPERM,
+                        EPERM + 1);
     tcase_add_test(cases, switched_off_a_process_tracks_for_itself_and_says_nothing);
     tcase_add_test(cases,
                    a_registry_that_cannot_be_had_is_told_once_with_the_remedy_and_done_without);
