@@ -80,10 +80,18 @@ dbio_preadv(struct dbio_file *file, const struct iovec *vector, int count, off_t
     return dbio__transfer_read(&transfer);
 }
 
+/* With the vector on a stack of its own. */
+static ssize_t DBIO_APART
+read_the_long_way(struct dbio_file *file, void *buffer, size_t length, off_t offset, unsigned flags)
+{
+    struct iovec vector = {buffer, length};
+
+    return dbio_preadv(file, &vector, 1, offset, flags);
+}
+
 ssize_t
 dbio_pread(struct dbio_file *file, void *buffer, size_t length, off_t offset, unsigned flags)
 {
-    struct iovec vector = {buffer, length};
     ssize_t result;
 
     /* A short cut for the common case; whatever is unusual goes the long way. */
@@ -91,7 +99,7 @@ dbio_pread(struct dbio_file *file, void *buffer, size_t length, off_t offset, un
         file->readable && dbio__check_range(offset, length) == 0 &&
         dbio__transfer_read_plain(file, buffer, length, (uint64_t)offset, &result))
         return result;
-    return dbio_preadv(file, &vector, 1, offset, flags);
+    return read_the_long_way(file, buffer, length, offset, flags);
 }
 
 ssize_t

@@ -45,13 +45,13 @@ DBIO_CHECKED void *dbio__pool_take(struct dbio_pool *pool);
 DBIO_CHECKED bool dbio__pool_kill(struct dbio_pool *pool, struct dbio_pooled *object);
 /* A killed object may be reused. */
 void dbio__pool_give(struct dbio_pool *pool, struct dbio_pooled *object);
-/* Lock-free; true if `object` is alive in this pool. */
+/* Lock-free; true if `object` is alive in the pool of that magic. */
 static inline bool
-dbio__pool_alive(const struct dbio_pool *pool, const struct dbio_pooled *object)
+dbio__pool_alive(uint64_t magic, const struct dbio_pooled *object)
 {
     /* Relaxed: the caller got the handle by some ordering of its own. */
     return __atomic_load_n((const uint64_t *)(const void *)&object->alive, __ATOMIC_RELAXED) ==
-           pool->magic;
+           magic;
 }
 
 #endif

@@ -89,7 +89,7 @@ raise_high_water(struct dbio_table *table, uint32_t at)
 
 /* A free slot at or after the hint, now CLAIMED by the announcer; false if there is none. The
  * owner is in the word from the first instant: whoever finds it dead knows whose it was. */
-static bool
+static bool DBIO_APART
 claim_slot(struct dbio_table *table, struct dbio_announcer *announcer, uint64_t *claimed)
 {
     uint32_t start = announcer->hint % DBIO_TABLE_SLOTS, i;
@@ -143,7 +143,7 @@ admits(uint64_t mode, uint32_t group)
 
 /* T1: leave every mode but TICKETS, unless it admits `group` alone. True: F. Else *switching is
  * the mode word if B must come before T3. */
-static bool
+static bool DBIO_APART
 enter_mode(struct dbio_entry *entry, uint32_t group, uint64_t *switching)
 {
     uint64_t mode, next;
@@ -186,7 +186,7 @@ dbio__inflight_settle(struct dbio_table *table, const struct dbio_announcement *
 
 /* T2: draw a number and show it. Whoever slept on CHOOSING must be woken now, not at release:
  * its number may be smaller than ours, and then we are about to wait for it. */
-static void
+static void DBIO_APART
 draw_ticket(struct dbio_slot *slot, struct dbio_entry *entry, struct dbio_announcement *a)
 {
     a->met = 0;

@@ -12,7 +12,7 @@
 
 /* Values of a region. Larger ones count down, one per look, to the next check. */
 #define REGION_EMPTY    0u
-#define REGION_CACHED   1u
+#define REGION_CACHED   DBIO_KNOWN_CACHED
 #define REGION_CHECKING 2u
 #define REGION_BACKOFF  34u /* after a check in vain: 32 looks until the next */
 

@@ -38,6 +38,19 @@ void dbio__known_init(struct dbio_known *known, uint64_t size);
 
 /* A buffered request on the range is about to run, or has run. */
 void dbio__known_mark(struct dbio_known *known, struct dbio_range range);
+
+#define DBIO_KNOWN_CACHED 1u /* a region's value: it may be cached */
+
+/* The same; the common case of a hot file, all of it in a region that is marked, at once. */
+static inline void
+dbio__known_mark_again(struct dbio_known *known, struct dbio_range range)
+{
+    uint64_t first = range.begin >> known->shift, last = (range.end - 1) >> known->shift;
+
+    if (first != last || last >= DBIO_KNOWN_REGIONS ||
+        atomic_load_explicit(&known->regions[first], memory_order_relaxed) != DBIO_KNOWN_CACHED)
+        dbio__known_mark(known, range);
+}
 /* Anything may be cached. */
 void dbio__known_mark_all(struct dbio_known *known);
 

@@ -53,22 +53,6 @@ dbio__stats_sum_reason(const struct dbio_counters *counters, enum dbio_reason re
 }
 
 void
-dbio__stats_note(struct dbio_history *history, uint32_t thread, enum dbio_route route,
-                 enum dbio_reason reason)
-{
-    struct dbio_history_shard *shard =
-        &history->shards[dbio__stats_shard(thread, DBIO_HISTORY_SHARDS, DBIO_HISTORY_OWN)];
-    bool own = thread - 1 < DBIO_HISTORY_OWN - 1;
-    uint32_t last = (uint32_t)route | (uint32_t)reason << 8;
-
-    dbio__stats_bump(&shard->routes[route], own, 1);
-    dbio__stats_bump(&shard->reasons[reason], own, 1);
-    /* Written only when it differs, so that the line stays shared between cores. */
-    if (atomic_load_explicit(&history->last, memory_order_relaxed) != last)
-        atomic_store_explicit(&history->last, last, memory_order_relaxed);
-}
-
-void
 dbio__stats_recall(const struct dbio_history *history, struct dbio_why *why)
 {
     uint32_t last = atomic_load_explicit(&history->last, memory_order_relaxed), i, k;

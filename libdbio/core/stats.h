@@ -58,20 +58,30 @@ dbio__stats_add(struct dbio_counters *counters, uint32_t thread, enum dbio_stat 
                      value);
 }
 
+static inline void
+dbio__stats_request_in(struct dbio_stats_shard *shard, bool own, enum dbio_stat calls,
+                       uint64_t bytes, enum dbio_route route, enum dbio_reason reason)
+{
+    dbio__stats_bump(&shard->counters[calls], own, 1);
+    dbio__stats_bump(&shard->counters[calls + 1], own, bytes);
+    dbio__stats_bump(&shard->counters[DBIO_STAT_BUFFERED + route - DBIO_ROUTE_BUFFERED], own, 1);
+    dbio__stats_bump(&shard->reasons[reason], own, 1);
+}
+
 /* Counts a request that moved `bytes`: itself, its bytes, its route and its reason. `calls` is
  * DBIO_STAT_READS or DBIO_STAT_WRITES; its bytes are counted by the next. */
 static inline void
 dbio__stats_request(struct dbio_counters *counters, uint32_t thread, enum dbio_stat calls,
                     uint64_t bytes, enum dbio_route route, enum dbio_reason reason)
 {
-    struct dbio_stats_shard *shard =
-        &counters->shards[dbio__stats_shard(thread, DBIO_STATS_SHARDS, DBIO_STATS_OWN)];
     bool own = thread - 1 < DBIO_STATS_OWN - 1;
 
-    dbio__stats_bump(&shard->counters[calls], own, 1);
-    dbio__stats_bump(&shard->counters[calls + 1], own, bytes);
-    dbio__stats_bump(&shard->counters[DBIO_STAT_BUFFERED + route - DBIO_ROUTE_BUFFERED], own, 1);
-    dbio__stats_bump(&shard->reasons[reason], own, 1);
+    if (DBIO_LIKELY(own)) /* asked once, not four times */
+        dbio__stats_request_in(&counters->shards[thread], true, calls, bytes, route, reason);
+    else
+        dbio__stats_request_in(
+            &counters->shards[dbio__stats_shard(thread, DBIO_STATS_SHARDS, DBIO_STATS_OWN)], false,
+            calls, bytes, route, reason);
 }
 
 /* Raises a maximum. */
@@ -94,8 +104,26 @@ struct dbio_history {
     struct dbio_history_shard shards[DBIO_HISTORY_SHARDS];
 };
 
-void dbio__stats_note(struct dbio_history *history, uint32_t thread, enum dbio_route route,
-                      enum dbio_reason reason);
+/* The same for the inode. */
+static inline void
+dbio__stats_note(struct dbio_history *history, uint32_t thread, enum dbio_route route,
+                 enum dbio_reason reason)
+{
+    uint32_t last = (uint32_t)route | (uint32_t)reason << 8;
+
+    if (DBIO_LIKELY(thread - 1 < DBIO_HISTORY_OWN - 1)) {
+        dbio__stats_bump(&history->shards[thread].routes[route], true, 1);
+        dbio__stats_bump(&history->shards[thread].reasons[reason], true, 1);
+    } else {
+        uint32_t shard = dbio__stats_shard(thread, DBIO_HISTORY_SHARDS, DBIO_HISTORY_OWN);
+
+        dbio__stats_bump(&history->shards[shard].routes[route], false, 1);
+        dbio__stats_bump(&history->shards[shard].reasons[reason], false, 1);
+    }
+    /* Written only when it differs, so that the line stays shared between cores. */
+    if (atomic_load_explicit(&history->last, memory_order_relaxed) != last)
+        atomic_store_explicit(&history->last, last, memory_order_relaxed);
+}
 void dbio__stats_recall(const struct dbio_history *history, struct dbio_why *why);
 
 #endif

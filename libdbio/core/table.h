@@ -51,7 +51,7 @@ struct dbio_slot {
     _Atomic uint64_t word;
     _Atomic uint64_t begin, end; /* bytes, whole pages */
     _Atomic uint64_t ticket;     /* valid in phase TICKETED */
-    _Atomic uint64_t since_ns;   /* CLOCK_MONOTONIC_COARSE at A1; for reports only */
+    _Atomic uint64_t since_ns;   /* CLOCK_MONOTONIC_COARSE; for reports; 0: not known */
     _Atomic uint32_t shape;      /* class | entry << 3 */
     uint8_t pad[DBIO_CACHE_LINE - 44];
 };

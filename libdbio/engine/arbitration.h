@@ -32,12 +32,16 @@ DBIO_CHECKED int dbio__arbitration_start(void);
 /* A number that differs between threads as far as possible; for sharding. */
 uint32_t dbio__arbitration_thread(void);
 
-/* Announces and waits until no conflicting request is in the way. With `nowait`, -EAGAIN
- * instead of any wait, nothing announced. Else 0. Blocks without a bound of its own: for as
- * long as the requests before it take. What a dead process left announced is withdrawn for it. A
- * thread that ends before dbio__arbitration_end() withdraws by ending. */
-DBIO_CHECKED int dbio__arbitration_begin(const struct dbio_turn *turn,
-                                         struct dbio_announcement *announcement);
+/* Announces. CLEAR: run at once, until dbio__arbitration_end(). Else, to be told: */
+DBIO_CHECKED enum dbio_verdict dbio__arbitration_announce(uint32_t entry, enum dbio_class class,
+                                                          struct dbio_range range,
+                                                          struct dbio_announcement *announcement);
+/* Waits until no conflicting request is in the way of what was announced with that verdict. With
+ * `nowait`, -EAGAIN instead of any wait, nothing announced. Else 0. Blocks without a bound of its
+ * own: for as long as the requests before it take. What a dead process left announced is withdrawn
+ * for it. A thread that ends before dbio__arbitration_end() withdraws by ending. */
+DBIO_CHECKED int dbio__arbitration_finish(const struct dbio_turn *turn, enum dbio_verdict verdict,
+                                          struct dbio_announcement *announcement);
 void dbio__arbitration_end(const struct dbio_announcement *announcement);
 
 /* In a child of fork: the thread that called it has nothing announced. */

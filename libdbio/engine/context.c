@@ -84,7 +84,7 @@ dbio__context_destroy(struct dbio_context *context)
 bool
 dbio__context_alive(const struct dbio_context *context)
 {
-    return dbio__pool_alive(&contexts, &context->pooled);
+    return dbio__pool_alive(CONTEXT_MAGIC, &context->pooled);
 }
 
 uint64_t

@@ -25,9 +25,8 @@
 #include "os/sys.h"
 
 #define RETRY_DIRECT_NS UINT64_C(100000000)
-#define FILE_MAGIC      0x6462696f66696c65u /* "dbiofile" */
 
-static struct dbio_pool files = DBIO_POOL_STATIC(struct dbio_file, FILE_MAGIC);
+static struct dbio_pool files = DBIO_POOL_STATIC(struct dbio_file, DBIO_FILE_MAGIC);
 
 static int
 check_type(uint32_t type)
@@ -90,6 +89,22 @@ insist_on_direct(struct dbio_file *file)
     return refused == 0 || refused == -EINVAL ? -EOPNOTSUPP : refused;
 }
 
+/* What need not be asked at each read. */
+static void
+note_plain(struct dbio_file *file)
+{
+    struct dbio_standing able = dbio__policy_standing(
+        (enum dbio_mode)file->options.mode, (enum dbio_role)file->options.role, DBIO_REASON_NONE);
+
+    file->plain_reason = able.reason;
+    file->plain_below = UINT64_MAX;
+    if (able.large_direct)
+        file->plain_below = file->context->settings.large_request_bytes;
+    if (able.direct || file->options.mode == DBIO_MODE_DONTCACHE ||
+        file->context->backend != &dbio__backend_sync)
+        file->plain_below = 0;
+}
+
 /* Hangs descriptors and inode on a new handle. On failure the caller still owns both. */
 static int
 make_file(struct dbio_context *context, struct dbio_descriptors *descriptors,
@@ -107,6 +122,7 @@ make_file(struct dbio_context *context, struct dbio_descriptors *descriptors,
     file->options = *settings;
     file->readable = descriptors->access != O_WRONLY;
     file->writable = descriptors->access != O_RDONLY;
+    note_plain(file);
     atomic_fetch_add(&context->files, 1);
     error = settings->strictness == DBIO_STRICT_DIRECT ? insist_on_direct(file) : 0;
     if (error != 0) {
@@ -366,12 +382,6 @@ dbio__file_close(struct dbio_file *file)
     return (int)dbio__err_first(latched, error);
 }
 
-bool
-dbio__file_alive(const struct dbio_file *file)
-{
-    return dbio__pool_alive(&files, &file->pooled);
-}
-
 int
 dbio__file_direct(struct dbio_file *file)
 {
@@ -437,9 +447,9 @@ dbio__file_size(const struct dbio_file *file)
     return error != 0 ? error : status.st_size;
 }
 
-int
-dbio__file_announce(struct dbio_file *file, enum dbio_class class, struct dbio_range range,
-                    bool nowait, struct dbio_announcement *a)
+static int DBIO_APART
+await_turn(struct dbio_file *file, enum dbio_class class, struct dbio_range range, bool nowait,
+           enum dbio_verdict verdict, struct dbio_announcement *a)
 {
     struct dbio_turn turn = {.entry = file->inode->entry,
                              .class = class,
@@ -448,7 +458,18 @@ dbio__file_announce(struct dbio_file *file, enum dbio_class class, struct dbio_r
                              .counters = &file->context->board.place->counters,
                              .file = file};
 
-    return dbio__arbitration_begin(&turn, a);
+    return dbio__arbitration_finish(&turn, verdict, a);
+}
+
+int
+dbio__file_announce(struct dbio_file *file, enum dbio_class class, struct dbio_range range,
+                    bool nowait, struct dbio_announcement *a)
+{
+    enum dbio_verdict verdict = dbio__arbitration_announce(file->inode->entry, class, range, a);
+
+    if (DBIO_LIKELY(verdict == DBIO_CLEAR))
+        return 0;
+    return await_turn(file, class, range, nowait, verdict, a);
 }
 
 void

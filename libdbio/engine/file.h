@@ -8,6 +8,8 @@
 #include "engine/context.h"
 #include "engine/inode.h"
 
+#define DBIO_FILE_MAGIC 0x6462696f66696c65u /* "dbiofile" */
+
 struct dbio_file {
     struct dbio_pooled pooled;
     struct dbio_context *context;
@@ -15,6 +17,10 @@ struct dbio_file {
     struct dbio_descriptors *descriptors;
     struct dbio_file_options options; /* validated, defaults filled in */
     bool readable, writable;
+    /* Reads of fewer bytes go through the page cache by this reason, whatever the file can do and
+     * whatever becomes of it: what it was opened for wishes so. 0: no such reads. */
+    uint64_t plain_below;
+    enum dbio_reason plain_reason;
 };
 
 /* What the caller wishes, checked, with every default filled in. 0, -EINVAL or -E2BIG. */
@@ -32,7 +38,11 @@ DBIO_CHECKED int dbio__file_adopt(struct dbio_context *context, int fd, unsigned
 /* 0 or the first error; the handle is gone. -EBADF if it was gone before. */
 DBIO_CHECKED int dbio__file_close(struct dbio_file *file);
 /* Lock-free. */
-bool dbio__file_alive(const struct dbio_file *file);
+static inline bool
+dbio__file_alive(const struct dbio_file *file)
+{
+    return dbio__pool_alive(DBIO_FILE_MAGIC, &file->pooled);
+}
 
 /* The O_DIRECT descriptor, opened now if need be; DBIO_FD_NONE if it cannot be had. */
 int dbio__file_direct(struct dbio_file *file);
@@ -48,7 +58,7 @@ struct dbio_standing dbio__file_standing(const struct dbio_file *file);
 /* The size now, or -errno. */
 off_t dbio__file_size(const struct dbio_file *file);
 
-/* Announces a request on the file and waits for its turn: dbio__arbitration_begin(). */
+/* Announces a request on the file and waits for its turn: engine/arbitration.h. */
 DBIO_CHECKED int dbio__file_announce(struct dbio_file *file, enum dbio_class class,
                                      struct dbio_range range, bool nowait,
                                      struct dbio_announcement *announcement);

@@ -105,7 +105,7 @@ take_entry(struct dbio_inode *inode)
 static struct dbio_inode *
 make_inode(const struct dbio_facts *facts, int *error)
 {
-    struct dbio_inode *inode = dbio__mem_alloc(sizeof(*inode));
+    struct dbio_inode *inode = dbio__mem_aligned(DBIO_CACHE_LINE, sizeof(*inode));
 
     *error = -ENOMEM;
     if (inode == NULL)

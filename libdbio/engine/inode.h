@@ -43,10 +43,6 @@ struct dbio_inode {
     struct dbio_link link; /* in the process's table */
     struct dbio_identity identity;
     uint32_t references;       /* handles */
-    uint32_t entry;            /* in the announcement table */
-    uint32_t unit;             /* bytes; ranges are tracked in whole multiples of it: the larger of
-                                  page and file system block, because the kernel drops whole pages
-                                  and rewrites whole blocks around a direct request */
     struct dbio_facts facts;   /* when the first handle was opened */
     enum dbio_reason ability;  /* of file and file system; DBIO_REASON_NONE: may go direct */
     _Atomic uint32_t demoted;  /* enum dbio_reason; DBIO_REASON_NONE while not */
@@ -61,8 +57,14 @@ struct dbio_inode {
     struct dbio_link parked;            /* struct dbio_descriptors; under the table's lock */
     _Atomic uint64_t pins_asked_ns;     /* when others' pins were last checked for dead owners */
     _Atomic uint64_t known_since;       /* dbio__inflight_quiet_since() when `known` was begun */
+    /* Every request reads these, and the head of `known`: they are on one line. */
+    _Alignas(DBIO_CACHE_LINE) uint32_t entry; /* in the announcement table */
+    uint32_t
+        unit; /* bytes; ranges are tracked in whole multiples of it: the larger of page and file
+                      system block, because the kernel drops whole pages and rewrites whole blocks
+                      around a direct request */
     struct dbio_known known;
-    struct dbio_history history;
+    _Alignas(DBIO_CACHE_LINE) struct dbio_history history;
 };
 
 /* The inode of an open descriptor, with a reference. 0, -ENOMEM, -ENOLCK (the registry was lost;

@@ -156,6 +156,8 @@ list_requests(struct dbio_registry_view *view)
         if (!is_steady(&view->table.slots[i], &view->again[i]) ||
             !dbio__inflight_look(&view->table.slots[i], &request->seen))
             continue;
+        if (request->seen.since_ns == 0)
+            request->seen.since_ns = view->now_ns;
         request->waiters = 0;
         request->waiting = false;
         view->request_count++;

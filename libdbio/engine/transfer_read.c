@@ -106,21 +106,8 @@ count_read(struct dbio_file *file, enum dbio_route route, enum dbio_reason reaso
     dbio__stats_note(&file->inode->history, thread, route, reason);
 }
 
-/* By the usual backend without a call through a pointer: coming back from the kernel, each return
- * costs a wrong guess (os/sys.c). */
-static inline ssize_t
-read_once(struct dbio_file *file, char *buffer, size_t length, uint64_t offset)
-{
-    struct iovec vector = {buffer, length};
-    struct dbio_io io = {
-        .fd = file->descriptors->buffered, .count = 1, .vector = &vector, .offset = offset};
-
-    if (DBIO_LIKELY(file->context->backend == &dbio__backend_sync))
-        return dbio__sys_pread(io.fd, buffer, length, offset);
-    return file->context->backend->transfer(&io);
-}
-
-/* Until all is read, or the end of the file; a count or -errno. */
+/* Until all is read, or the end of the file; a count or -errno. What the usual backend does, without
+ * a call through a pointer: coming back from the kernel, each return costs a wrong guess. */
 static ssize_t
 read_through_cache(struct dbio_file *file, char *buffer, size_t length, uint64_t offset)
 {
@@ -128,7 +115,8 @@ read_through_cache(struct dbio_file *file, char *buffer, size_t length, uint64_t
     int tries = 0;
 
     while (done < length) {
-        ssize_t answer = read_once(file, buffer + done, length - done, offset + done);
+        ssize_t answer = dbio__sys_pread(file->descriptors->buffered, buffer + done, length - done,
+                                         offset + done);
 
         if (answer == -EINTR || (answer == -EAGAIN && ++tries < DBIO_TRANSFER_TRIES))
             continue;
@@ -147,12 +135,10 @@ bool
 dbio__transfer_read_plain(struct dbio_file *file, void *buffer, size_t length, uint64_t offset,
                           ssize_t *result)
 {
-    struct dbio_standing standing = dbio__file_standing(file);
     struct dbio_range pages = {offset, offset + length};
     struct dbio_announcement a;
 
-    if (standing.direct || file->options.mode == DBIO_MODE_DONTCACHE ||
-        (standing.large_direct && length >= file->context->settings.large_request_bytes))
+    if (length >= file->plain_below)
         return false;
     pages = dbio__range_widen(pages, file->inode->unit);
     *result = dbio__file_announce(file, DBIO_CLASS_BUFFERED_READ, pages, false, &a);
@@ -162,9 +148,9 @@ dbio__transfer_read_plain(struct dbio_file *file, void *buffer, size_t length, u
     /* Once, and before it is over: whoever must not come between waits for that; a direct read need
      * not know of clean pages. */
     pages.end += DBIO_KNOWN_READAHEAD;
-    dbio__known_mark(&file->inode->known, pages);
+    dbio__known_mark_again(&file->inode->known, pages);
     dbio__arbitration_end(&a);
-    count_read(file, DBIO_ROUTE_BUFFERED, standing.reason, *result > 0 ? (size_t)*result : 0);
+    count_read(file, DBIO_ROUTE_BUFFERED, file->plain_reason, *result > 0 ? (size_t)*result : 0);
     return true;
 }
 

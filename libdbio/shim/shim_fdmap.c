@@ -13,12 +13,13 @@
 
 #include "shim/shim_real.h"
 
-_Atomic(shim_leaf *) shim_leaves[SHIM_LEAVES];
+static const _Atomic unsigned char never;
+struct shim_root shim_root = {.mark = &never};
 
 static _Atomic uintptr_t *
 find_entry(int fd, bool make)
 {
-    _Atomic(shim_leaf *) *root = &shim_leaves[(unsigned)fd / SHIM_LEAF];
+    _Atomic(shim_leaf *) *root = &shim_root.leaves[(unsigned)fd / SHIM_LEAF];
     shim_leaf *leaf = atomic_load_explicit(root, memory_order_acquire), *none = NULL;
 
     if (leaf == NULL && make) {

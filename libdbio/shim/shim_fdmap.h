@@ -24,7 +24,15 @@
 #define SHIM_LEAVES 1024
 
 typedef _Atomic uintptr_t shim_leaf[SHIM_LEAF];
-extern _Atomic(shim_leaf *) shim_leaves[SHIM_LEAVES];
+
+/* What every call of the program reads first; on one line, as far as low numbers go. */
+struct shim_root {
+    /* A page that a child finds zeroed, whichever way it was forked: there *mark is 0 until the
+     * handler of fork(2) says otherwise. */
+    _Alignas(64) const _Atomic unsigned char *mark;
+    _Atomic(shim_leaf *) leaves[SHIM_LEAVES];
+};
+extern struct shim_root shim_root;
 
 static inline uintptr_t
 shim_fdmap_get(int fd)
@@ -35,7 +43,7 @@ shim_fdmap_get(int fd)
         return SHIM_UNMANAGED;
     /* Acquire pairs with the release of the leaf's maker; likewise for an entry and what it
      * points to. */
-    leaf = atomic_load_explicit(&shim_leaves[(unsigned)fd / SHIM_LEAF], memory_order_acquire);
+    leaf = atomic_load_explicit(&shim_root.leaves[(unsigned)fd / SHIM_LEAF], memory_order_acquire);
     return leaf == NULL
                ? 0
                : atomic_load_explicit(&(*leaf)[(unsigned)fd % SHIM_LEAF], memory_order_acquire);

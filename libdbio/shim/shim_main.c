@@ -29,19 +29,18 @@ enum { CONTEXT_NONE, CONTEXT_MAKING, CONTEXT_READY, CONTEXT_FAILED };
 
 _Thread_local int shim_inside __attribute__((tls_model("initial-exec")));
 
-static const _Atomic unsigned char never;
-const _Atomic unsigned char *shim_mark = &never;
-
 static struct shim_conf conf;
 static struct dbio_context *context;
 static _Atomic int context_state;
 static pid_t own_pid;
 
+static _Atomic unsigned char *mark; /* what shim_root.mark points to, once it is live */
+
 static void
 show_mark(void)
 {
-    if (shim_mark != &never)
-        atomic_store((_Atomic unsigned char *)(uintptr_t)shim_mark, 1);
+    if (mark != NULL)
+        atomic_store(mark, 1);
 }
 
 /* Registered before dbio's own handlers, so it runs before them. */
@@ -291,8 +290,9 @@ go_live(void)
         return;
     if (madvise(page, 4096, MADV_WIPEONFORK) != 0 || pthread_atfork(NULL, NULL, in_child) != 0)
         return;
-    atomic_store((_Atomic unsigned char *)page, 1);
-    shim_mark = page;
+    mark = page;
+    show_mark();
+    shim_root.mark = mark;
 }
 
 /* Before the constructors of all others (-z initfirst), libc's included: there is no environ yet,

@@ -17,17 +17,13 @@
  * that interrupts it, goes past. */
 extern _Thread_local int shim_inside __attribute__((tls_model("initial-exec")));
 
-/* A page that a child finds zeroed, whichever way it was forked: there `shim_mark` is 0 until the
- * handler of fork(2) has made dbio ready for it. In a shim that does nothing it is 0 always. */
-extern const _Atomic unsigned char *shim_mark;
-
 /* For the slow path of shim_file(). */
 uintptr_t shim_classify(int fd);
 
 static inline bool
 shim_is_live(void)
 {
-    return __builtin_expect(atomic_load_explicit(shim_mark, memory_order_relaxed) != 0, 1) &&
+    return __builtin_expect(atomic_load_explicit(shim_root.mark, memory_order_relaxed) != 0, 1) &&
            shim_inside == 0;
 }
 

@@ -24,46 +24,48 @@
 /* Blocks for direct I/O are multiples of this everywhere. */
 #define SECTOR 512u
 
-/* What follows from an answer that is an error. True: *result is the program's answer. */
-static bool __attribute__((noinline))
-read_failed(int fd, void *buffer, size_t length, off_t offset, ssize_t *result)
+/* What follows from an answer that is an error, or from a descriptor that has become another's. */
+static ssize_t __attribute__((noinline, cold))
+read_failed(int fd, void *buffer, size_t length, off_t offset, ssize_t result)
 {
+    struct iovec vector = {buffer, length};
     uintptr_t entry;
 
-    if (*result == -ESTALE) {
+    if (result == -ESTALE) {
         entry = shim_again(fd);
         if (entry == SHIM_UNMANAGED)
-            return false;
+            return SHIM_NEXT(pread64)(fd, buffer, length, offset);
         shim_enter();
-        *result = dbio_pread(shim_fdmap_file(entry), buffer, length, offset, 0);
+        result = dbio_preadv(shim_fdmap_file(entry), &vector, 1, offset, 0);
         shim_leave();
     }
-    *result = shim_answer(*result);
-    return true;
+    return shim_answer(result);
 }
 
-/* pread of a file of ours. True: *result is the answer. Inlined, because coming back from the
- * kernel each return costs a wrong guess. */
-static inline bool __attribute__((always_inline))
-read_ours(int fd, uintptr_t entry, void *buffer, size_t length, off_t offset, ssize_t *result)
+/* pread of a file of ours. All callers end by jumping here, and dbio_pread becomes part of it:
+ * coming back from the kernel, each return costs a wrong guess. */
+static ssize_t __attribute__((noinline))
+read_ours(int fd, void *buffer, size_t length, off_t offset, uintptr_t entry)
 {
+    ssize_t result;
+
     pthread_testcancel();
     shim_enter();
-    *result = dbio_pread(shim_fdmap_file(entry), buffer, length, offset, 0);
+    result = dbio_pread(shim_fdmap_file(entry), buffer, length, offset, 0);
     shim_leave();
-    return __builtin_expect(*result >= 0, 1) || read_failed(fd, buffer, length, offset, result);
+    return __builtin_expect(result >= 0, 1) ? result
+                                            : read_failed(fd, buffer, length, offset, result);
 }
 
-#define WRAP_PREAD(name)                                                                      \
-    SHIM_EXPORT ssize_t name(int fd, void *buffer, size_t length, off_t offset);              \
-    ssize_t name(int fd, void *buffer, size_t length, off_t offset)                           \
-    {                                                                                         \
-        uintptr_t entry = shim_entry(fd);                                                     \
-        ssize_t result;                                                                       \
-                                                                                              \
-        if (entry != SHIM_UNMANAGED && read_ours(fd, entry, buffer, length, offset, &result)) \
-            return result;                                                                    \
-        return SHIM_NEXT(name)(fd, buffer, length, offset);                                   \
+#define WRAP_PREAD(name)                                                         \
+    SHIM_EXPORT ssize_t name(int fd, void *buffer, size_t length, off_t offset); \
+    ssize_t name(int fd, void *buffer, size_t length, off_t offset)              \
+    {                                                                            \
+        uintptr_t entry = shim_entry(fd);                                        \
+                                                                                 \
+        if (entry != SHIM_UNMANAGED)                                             \
+            return read_ours(fd, buffer, length, offset, entry);                 \
+        return SHIM_NEXT(name)(fd, buffer, length, offset);                      \
     }
 WRAP_PREAD(pread)
 WRAP_PREAD(pread64)
@@ -75,10 +77,9 @@ WRAP_PREAD(pread64)
     ssize_t name(int fd, void *buffer, size_t length, off_t offset, size_t room)              \
     {                                                                                         \
         uintptr_t entry = length <= room ? shim_entry(fd) : SHIM_UNMANAGED;                   \
-        ssize_t result;                                                                       \
                                                                                               \
-        if (entry != SHIM_UNMANAGED && read_ours(fd, entry, buffer, length, offset, &result)) \
-            return result;                                                                    \
+        if (entry != SHIM_UNMANAGED)                                                          \
+            return read_ours(fd, buffer, length, offset, entry);                              \
         return SHIM_NEXT(name)(fd, buffer, length, offset, room);                             \
     }
 WRAP_PREAD_CHK(__pread_chk)

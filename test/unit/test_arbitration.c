@@ -45,7 +45,7 @@ begin(enum dbio_class class, struct dbio_range range, bool nowait, struct dbio_a
     ck_assert_int_eq(dbio__fork_start(), 0);
     ck_assert_int_eq(dbio__arbitration_start(), 0);
     ck_assert_int_eq(dbio__membership_join(NULL), 0);
-    return dbio__arbitration_begin(&turn, a);
+    return dbio__arbitration_finish(&turn, dbio__arbitration_announce(ENTRY, class, range, a), a);
 }
 
 /* A request in a thread: its class, and when its turn came. */

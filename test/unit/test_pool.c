@@ -34,7 +34,7 @@ START_TEST(an_object_is_zeroed_aligned_and_alive)
 
     ck_assert_ptr_nonnull(thing);
     ck_assert_uint_eq((uintptr_t)thing % 64, 0);
-    ck_assert(dbio__pool_alive(&things, &thing->head));
+    ck_assert(dbio__pool_alive(things.magic, &thing->head));
     for (size_t i = 0; i < sizeof(thing->bytes); i++)
         ck_assert_uint_eq(thing->bytes[i], 0);
 }
@@ -45,7 +45,7 @@ START_TEST(a_killed_object_is_dead_and_cannot_be_killed_again)
     struct thing *thing = dbio__pool_take(&things);
 
     ck_assert(dbio__pool_kill(&things, &thing->head));
-    ck_assert(!dbio__pool_alive(&things, &thing->head));
+    ck_assert(!dbio__pool_alive(things.magic, &thing->head));
     ck_assert(!dbio__pool_kill(&things, &thing->head));
     dbio__pool_give(&things, &thing->head);
     ck_assert(!dbio__pool_kill(&things, &thing->head));
@@ -57,9 +57,9 @@ START_TEST(an_object_of_another_pool_is_not_alive_here)
     static struct dbio_pool others = DBIO_POOL_STATIC(struct thing, 0x6f74686572);
     struct thing *thing = dbio__pool_take(&others);
 
-    ck_assert(!dbio__pool_alive(&things, &thing->head));
+    ck_assert(!dbio__pool_alive(things.magic, &thing->head));
     ck_assert(!dbio__pool_kill(&things, &thing->head));
-    ck_assert(dbio__pool_alive(&others, &thing->head));
+    ck_assert(dbio__pool_alive(others.magic, &thing->head));
 }
 END_TEST
 
@@ -72,7 +72,7 @@ START_TEST(a_dead_object_stays_dead_until_16_have_died_after_it)
         struct thing *next = dbio__pool_take(&things);
 
         ck_assert_ptr_ne(next, first);
-        ck_assert(!dbio__pool_alive(&things, &first->head));
+        ck_assert(!dbio__pool_alive(things.magic, &first->head));
         bury(next);
     }
     ck_assert_ptr_eq(dbio__pool_take(&things), first);
@@ -86,7 +86,7 @@ START_TEST(without_new_deaths_a_dead_object_is_never_reused)
     bury(first);
     for (int i = 0; i < 1000; i++)
         ck_assert_ptr_ne(dbio__pool_take(&things), first);
-    ck_assert(!dbio__pool_alive(&things, &first->head));
+    ck_assert(!dbio__pool_alive(things.magic, &first->head));
 }
 END_TEST
 
