@@ -17,7 +17,7 @@ endmacro()
 if(DBIO_JEMALLOC)
     dbio_probe_package(DBIO_PROBE_JEMALLOC "jemalloc>=5")
 endif()
-# Nothing is linked with liburing yet: the asynchronous backend will be, where it is found.
+# Batches go through io_uring where it is found, else through threads.
 dbio_probe_package(DBIO_PROBE_LIBURING "liburing>=2.3")
 
 configure_file(include/dbio_version.h.in include/dbio_version.h @ONLY)

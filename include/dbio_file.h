@@ -107,6 +107,8 @@ DBIO_EXPORT DBIO_MUST_USE int dbio_adopt(struct dbio_context *context, int fd, u
  * Threads:   no other call on this handle may be running.
  * Returns:   0, or the error of close(2) on a descriptor, or the latched error of the
  *            inode if no sync has reported it yet.
+ * Errors:    -EBUSY   requests of a batch are prepared or outstanding on it: take their
+ *                     completions out first. The handle stays.
  * Since:     0.1
  */
 DBIO_EXPORT int dbio_close(struct dbio_file *file);

@@ -22,6 +22,7 @@
 /* Opaque handles. */
 struct dbio_context;
 struct dbio_file;
+struct dbio_batch;
 struct dbio_registry_view;
 struct dbio_statistics_view;
 
@@ -66,6 +67,7 @@ enum dbio_strictness {
 #define DBIO_ATOMIC    0x02u /* write: all or nothing across a power cut, or refused */
 #define DBIO_NOWAIT    0x04u /* -EAGAIN instead of waiting for an overlapping request or the disk */
 #define DBIO_DONTCACHE 0x08u /* do not leave the range in the page cache */
+#define DBIO_LINK      0x10u /* batch: the next request begins when this one has succeeded */
 
 /* Flags of dbio_adopt(). */
 #define DBIO_ADOPT_BORROW 0x01u /* the descriptor stays the caller's to close */
@@ -165,6 +167,21 @@ struct dbio_file_options {
     uint32_t reserved;   /* zero */
 };
 
+/* What dbio_batch_create() takes. */
+struct dbio_batch_options {
+    size_t size;       /* sizeof(struct dbio_batch_options) */
+    uint32_t depth;    /* requests at a time, 1 to 4096; 0: 128 */
+    uint32_t reserved; /* zero */
+};
+
+/* What became of a request of a batch. */
+struct dbio_completion {
+    uint64_t user_data; /* as prepared */
+    int64_t result;     /* as of the synchronous call: a count, 0, or -errno */
+    uint32_t route;     /* enum dbio_route; DBIO_ROUTE_NONE where it moved no bytes */
+    uint32_t reason;    /* enum dbio_reason */
+};
+
 /* Counters of a context, since it was created. Requests count calls, bytes count
  * what was transferred. dbio_stats_name() has the name of each. */
 enum dbio_stat {
@@ -206,8 +223,11 @@ enum dbio_stat {
     DBIO_STAT_SPANS,            /* requests that the caller carried out itself, announced by
                                    dbio_span_begin() */
     DBIO_STAT_UNTRACKED,        /* requests past dbio, as far as it was told: dbio_untracked() */
+    DBIO_STAT_BATCH_RING,       /* requests of batches that went through a ring */
+    DBIO_STAT_BATCH_CREW,       /* of batches, carried out by threads: they had to wait, were not
+                                   aligned, a part was left, or there is no io_uring here */
 };
-#define DBIO_STAT_COUNT 36
+#define DBIO_STAT_COUNT 38
 
 struct dbio_stats {
     size_t size; /* set by the caller: sizeof(struct dbio_stats) */

@@ -85,6 +85,9 @@ dbio_close(struct dbio_file *file)
 {
     int error = dbio__check_file(file);
 
+    /* Acquire pairs with the end of a batch's request. */
+    if (error == 0 && atomic_load_explicit(&file->batched, memory_order_acquire) != 0)
+        error = -EBUSY;
     return error != 0 ? error : dbio__file_close(file);
 }
 

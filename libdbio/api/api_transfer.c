@@ -30,10 +30,9 @@ check_vector(const struct iovec *vector, int count, size_t *length)
     return 0;
 }
 
-/* Fills in a transfer, after every check. 0 with a length of 0: nothing to do. */
-static int
-prepare(struct dbio_file *file, const struct iovec *vector, int count, off_t offset, unsigned flags,
-        bool write, struct dbio_transfer *transfer)
+int
+dbio__check_transfer(struct dbio_file *file, const struct iovec *vector, int count, off_t offset,
+                     unsigned flags, bool write, struct dbio_transfer *transfer)
 {
     unsigned known = DBIO_NOWAIT | DBIO_DONTCACHE | (write ? DBIO_DURABLE | DBIO_ATOMIC : 0);
     size_t length = 0;
@@ -73,7 +72,7 @@ dbio_preadv(struct dbio_file *file, const struct iovec *vector, int count, off_t
             unsigned flags)
 {
     struct dbio_transfer transfer;
-    int error = prepare(file, vector, count, offset, flags, false, &transfer);
+    int error = dbio__check_transfer(file, vector, count, offset, flags, false, &transfer);
 
     if (error != 0 || transfer.length == 0)
         return error;
@@ -107,7 +106,7 @@ dbio_pwritev(struct dbio_file *file, const struct iovec *vector, int count, off_
              unsigned flags)
 {
     struct dbio_transfer transfer;
-    int error = prepare(file, vector, count, offset, flags, true, &transfer);
+    int error = dbio__check_transfer(file, vector, count, offset, flags, true, &transfer);
 
     if (error != 0 || transfer.length == 0)
         return error;
@@ -129,7 +128,7 @@ dbio_append(struct dbio_file *file, const void *buffer, size_t length, unsigned 
     struct iovec vector = {(void *)(uintptr_t)buffer, length};
     struct dbio_transfer transfer;
     off_t where = 0;
-    ssize_t result = prepare(file, &vector, 1, 0, flags, true, &transfer);
+    ssize_t result = dbio__check_transfer(file, &vector, 1, 0, flags, true, &transfer);
 
     if (result == 0 && (flags & ~DBIO_DURABLE) != 0)
         result = -EINVAL;

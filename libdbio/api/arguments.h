@@ -8,6 +8,7 @@
 
 #include "engine/context.h"
 #include "engine/file.h"
+#include "engine/transfer.h"
 
 static inline int
 dbio__check_context(const struct dbio_context *context)
@@ -31,6 +32,10 @@ dbio__check_range(off_t offset, uint64_t length)
 {
     return offset < 0 || length > (uint64_t)INT64_MAX - (uint64_t)offset ? -EINVAL : 0;
 }
+
+/* Fills in a transfer, after every check. 0 with a length of 0: nothing to do. */
+int dbio__check_transfer(struct dbio_file *file, const struct iovec *vector, int count,
+                         off_t offset, unsigned flags, bool write, struct dbio_transfer *transfer);
 
 /* The same for arguments of type off_t, where a length of 0 means "to the end". */
 static inline int

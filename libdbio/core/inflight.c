@@ -224,7 +224,9 @@ dbio__inflight_announce(struct dbio_table *table, uint32_t entry, enum dbio_clas
     /* The word says CLAIMED before the fields change; pairs with the fence in look(). */
     atomic_thread_fence(memory_order_release);
     /* Relaxed: published by the store of A1, which pairs with the scan's load of the word. */
-    atomic_store_explicit(&slot->shape, (uint32_t) class | entry << 3, memory_order_relaxed);
+    atomic_store_explicit(&slot->shape,
+                          (uint32_t) class | entry << 3 | (announcer->async ? DBIO_SHAPE_ASYNC : 0),
+                          memory_order_relaxed);
     atomic_store_explicit(&slot->begin, range.begin, memory_order_relaxed);
     atomic_store_explicit(&slot->end, range.end, memory_order_relaxed);
     atomic_store_explicit(&slot->since_ns, now_ns, memory_order_relaxed);
@@ -264,7 +266,8 @@ dbio__inflight_look(const struct dbio_slot *slot, struct dbio_sighting *sighting
         if (dbio__slot_phase(word) != DBIO_PHASE_TICKETED)
             sighting->ticket = 0;
         sighting->word = word;
-        sighting->entry = shape >> 3;
+        sighting->entry = dbio__shape_entry(shape);
+        sighting->async = (shape & DBIO_SHAPE_ASYNC) != 0;
         sighting->class = (enum dbio_class)(shape & 7u);
         return true;
     }
@@ -306,7 +309,7 @@ others_announced(struct dbio_table *table, uint32_t entry, uint32_t group)
 
         /* If the slot changes hands between the two loads, its old request is over and its new
          * one publishes after C1, so whatever is concluded here is right. */
-        if (dbio__slot_phase(word) >= DBIO_PHASE_CHOOSING && shape >> 3 == entry &&
+        if (dbio__slot_phase(word) >= DBIO_PHASE_CHOOSING && dbio__shape_entry(shape) == entry &&
             class_group[shape & 7u] != group)
             return true;
     }

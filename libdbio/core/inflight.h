@@ -55,6 +55,7 @@ struct dbio_announcer {
     uint32_t hint;  /* where the last free slot was found */
     uint32_t *kept; /* [kept_most] of the caller's: slots CLAIMED for the next requests */
     uint32_t kept_count, kept_most;
+    bool async;  /* its requests are an io_uring's */
     bool fenced; /* B cannot be had: a fence at each A1 instead, by everyone in the table */
 };
 
@@ -149,6 +150,7 @@ struct dbio_sighting {
     uint64_t since_ns;
     uint32_t entry;
     enum dbio_class class;
+    bool async;
 };
 DBIO_CHECKED bool dbio__inflight_look(const struct dbio_slot *slot, struct dbio_sighting *sighting);
 

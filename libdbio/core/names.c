@@ -117,6 +117,8 @@ static const char *const stat_names[DBIO_STAT_COUNT] = {
     [DBIO_STAT_ORPHANS] = "orphans",
     [DBIO_STAT_SPANS] = "spans",
     [DBIO_STAT_UNTRACKED] = "untracked",
+    [DBIO_STAT_BATCH_RING] = "batch_ring",
+    [DBIO_STAT_BATCH_CREW] = "batch_crew",
 };
 
 const char *

@@ -18,10 +18,11 @@
 #include "base/check.h"
 
 /* A file's entry is at most this far from its home; further on it shares a common one. */
-#define WINDOW  32u
-#define OWNED   (DBIO_TABLE_ENTRIES - DBIO_TABLE_COMMON)
-#define NOWHERE UINT32_MAX
-#define BURY_NS UINT64_C(1000000000)
+#define WINDOW        32u
+#define OWNED         (DBIO_TABLE_ENTRIES - DBIO_TABLE_COMMON)
+#define NOWHERE       UINT32_MAX
+#define BURY_NS       UINT64_C(1000000000)
+#define BURY_ASYNC_NS (60 * BURY_NS)
 
 void
 dbio__table_init(struct dbio_table *table)
@@ -134,10 +135,17 @@ dbio__table_forget(struct dbio_table *table)
     }
 }
 
-/* Frees the dead owner's slots: those that it was filling, which nobody has seen, and if `all`
+/* Relaxed: its owner is dead, and published it with the word. */
+static bool
+is_async(const struct dbio_slot *slot)
+{
+    return (atomic_load_explicit(&slot->shape, memory_order_relaxed) & DBIO_SHAPE_ASYNC) != 0;
+}
+
+/* Frees the dead owner's slots: those that it was filling, which nobody has seen, and after a time
  * those that it had announced. True: there are some of the latter left. */
 static bool
-free_slots(struct dbio_table *table, uint32_t owner, bool all)
+free_slots(struct dbio_table *table, uint32_t owner, uint64_t dead_for_ns)
 {
     bool left = false;
     uint32_t i;
@@ -147,7 +155,8 @@ free_slots(struct dbio_table *table, uint32_t owner, bool all)
 
         if (dbio__slot_phase(word) == DBIO_PHASE_FREE || dbio__slot_owner(word) != owner)
             continue;
-        if (dbio__slot_phase(word) != DBIO_PHASE_CLAIMED && !all) {
+        if (dbio__slot_phase(word) != DBIO_PHASE_CLAIMED &&
+            dead_for_ns < (is_async(&table->slots[i]) ? BURY_ASYNC_NS : BURY_NS)) {
             left = true;
             continue;
         }
@@ -178,7 +187,7 @@ dbio__table_bury(struct dbio_table *table, uint32_t owner, uint64_t now_ns)
     uint64_t dead_ns = dbio__table_note_dead(table, owner, dbio__table_life(table, owner), now_ns);
     uint32_t i, entry;
 
-    if (free_slots(table, owner, now_ns - dead_ns >= BURY_NS))
+    if (free_slots(table, owner, now_ns - dead_ns))
         return false;
     for (i = 0; i < DBIO_TABLE_ROW; i++) {
         uint64_t uses = atomic_load_explicit(&table->uses[owner][i], memory_order_relaxed) |

@@ -47,12 +47,15 @@
 #define DBIO_MODE_KIND_MASK      7u
 #define DBIO_MODE_EPOCH          8u
 
+/* In a slot's shape: the request is an io_uring's, and may outlive its process by a while. */
+#define DBIO_SHAPE_ASYNC 0x80000000u
+
 struct dbio_slot {
     _Atomic uint64_t word;
     _Atomic uint64_t begin, end; /* bytes, whole pages */
     _Atomic uint64_t ticket;     /* valid in phase TICKETED */
     _Atomic uint64_t since_ns;   /* CLOCK_MONOTONIC_COARSE; for reports; 0: not known */
-    _Atomic uint32_t shape;      /* class | entry << 3 */
+    _Atomic uint32_t shape;      /* class | entry << 3 | DBIO_SHAPE_ASYNC */
     uint8_t pad[DBIO_CACHE_LINE - 44];
 };
 _Static_assert(sizeof(struct dbio_slot) == DBIO_CACHE_LINE, "a slot is one cache line");
@@ -131,6 +134,12 @@ dbio__slot_phase(uint64_t word)
 }
 
 static inline uint32_t
+dbio__shape_entry(uint32_t shape)
+{
+    return (shape & ~DBIO_SHAPE_ASYNC) >> 3;
+}
+
+static inline uint32_t
 dbio__slot_owner(uint64_t word)
 {
     return (uint32_t)(word >> 32);
@@ -151,7 +160,8 @@ void dbio__table_join(struct dbio_table *table, uint32_t owner, int32_t pid, uin
                       const char *program);
 /* The owner is dead: frees what it was filling, uses and pins. What it had announced is for those
  * who wait for it to retire, behind a drain barrier; while there is any: false, and nothing else
- * is changed. After a second nobody waits for it and nothing of it is running: then it goes too. */
+ * is changed. After a second nobody waits for it and nothing of it is running, after a minute not
+ * even what an io_uring left behind: then it goes too. */
 DBIO_CHECKED bool dbio__table_bury(struct dbio_table *table, uint32_t owner, uint64_t now_ns);
 /* The owner's life: read it, prove the owner dead, then note the death of that life and no other.
  * When it was first noted: now, or earlier. Neither needs a lock. */

@@ -25,8 +25,10 @@
 #define SPIN_TURNS 64
 /* A sleeper looks again after this long: is who is in the way still alive? Nobody whose owner has
  * died is waited for much longer. */
-#define SLEEP_NS  10000000u
-#define REPORT_NS UINT64_C(1000000000)
+#define SLEEP_NS 10000000u
+/* And so long if it has batches of its own to look after. */
+#define SLEEP_BETWEEN_NS 200000u
+#define REPORT_NS        UINT64_C(1000000000)
 /* The table is full: look again, and now and then for places of the dead. */
 #define FULL_SLEEP_NS 200000u
 #define FULL_SLEEPS   500u
@@ -44,14 +46,21 @@ static _Thread_local uint32_t thread_number; /* 0: none yet */
 static _Thread_local uint32_t kept_slot;     /* its announcer's */
 static _Thread_local struct dbio_announcer announcer;
 static _Thread_local struct dbio_announcement outstanding; /* word 0: none */
+static _Thread_local void (*make_progress)(void); /* of this thread's batches; NULL: it has none */
+
+static void
+withdraw_as(struct dbio_announcer *who, const struct dbio_announcement *a)
+{
+    if (dbio__inflight_release_kept(dbio__membership.table, who, a))
+        (void)dbio__sys_futex_wake(dbio__inflight_bed(dbio__membership.table, a->slot),
+                                   dbio__membership.shared);
+}
 
 static void
 withdraw(const struct dbio_announcement *a)
 {
     outstanding.word = 0;
-    if (dbio__inflight_release_kept(dbio__membership.table, &announcer, a))
-        (void)dbio__sys_futex_wake(dbio__inflight_bed(dbio__membership.table, a->slot),
-                                   dbio__membership.shared);
+    withdraw_as(&announcer, a);
 }
 
 /* pthread_exit in a signal handler, or asynchronous cancellation: no system call of the thread is
@@ -137,6 +146,7 @@ dbio__arbitration_in_child(void)
 {
     outstanding.word = 0;
     thread_number = 0;
+    make_progress = NULL;
     atomic_store(&numbers_taken, 0);
 }
 
@@ -166,7 +176,8 @@ wait_for_change(struct dbio_blocker *blocker)
         return true;
     /* Changed, woken or a signal: ask again. Who died between R and the wake does not wake. */
     return dbio__sys_futex_wait(dbio__inflight_bed(table, blocker->slot), (uint32_t)blocker->word,
-                                SLEEP_NS, dbio__membership.shared) != -ETIMEDOUT;
+                                make_progress == NULL ? SLEEP_NS : SLEEP_BETWEEN_NS,
+                                dbio__membership.shared) != -ETIMEDOUT;
 }
 
 static void
@@ -230,11 +241,17 @@ wait_turn(const struct dbio_turn *turn, struct dbio_announcement *a)
         uint64_t now;
 
         if (turn->nowait) {
-            withdraw(a);
+            if (turn->announcer != NULL)
+                withdraw_as(turn->announcer, a);
+            else
+                withdraw(a);
             return -EAGAIN;
         }
         if (start == 0)
             start = reported = dbio__clock_ns();
+        /* Who is in the way may be a request of this thread's own that has completed unseen. */
+        if (make_progress != NULL)
+            make_progress();
         if (!suspicious && wait_for_change(&blocker))
             continue;
         /* Where one has died others may have: they are asked about without another sleep. */
@@ -309,4 +326,51 @@ void
 dbio__arbitration_end(const struct dbio_announcement *a)
 {
     withdraw(a);
+}
+
+void
+dbio__arbitration_join(struct dbio_announcer *who, uint32_t *kept, uint32_t most)
+{
+    *who = (struct dbio_announcer){.owner = dbio__membership.owner,
+                                   .hint = announcer.hint + 1,
+                                   .kept = kept,
+                                   .kept_most = most,
+                                   .async = true,
+                                   .fenced = dbio__membership.fenced};
+}
+
+int
+dbio__arbitration_try_as(struct dbio_announcer *who, const struct dbio_turn *turn,
+                         struct dbio_announcement *a)
+{
+    enum dbio_verdict verdict =
+        dbio__inflight_announce(dbio__membership.table, turn->entry, turn->class, turn->range,
+                                dbio__clock_coarse_ns(), who, a);
+
+    if (DBIO_LIKELY(verdict == DBIO_CLEAR))
+        return 0;
+    if (verdict == DBIO_FULL) {
+        dbio__stats_add(turn->counters, dbio__arbitration_thread(), DBIO_STAT_TABLE_FULL, 1);
+        return -EAGAIN;
+    }
+    dbio__stats_add(turn->counters, dbio__arbitration_thread(), DBIO_STAT_TICKETS, 1);
+    return wait_turn(turn, a);
+}
+
+void
+dbio__arbitration_end_as(struct dbio_announcer *who, const struct dbio_announcement *a)
+{
+    withdraw_as(who, a);
+}
+
+void
+dbio__arbitration_drop(struct dbio_announcer *who)
+{
+    dbio__inflight_drop_kept(dbio__membership.table, who);
+}
+
+void
+dbio__arbitration_progress(void (*progress)(void))
+{
+    make_progress = progress;
 }

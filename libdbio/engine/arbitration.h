@@ -24,6 +24,7 @@ struct dbio_turn {
     bool nowait;
     struct dbio_counters *counters;
     struct dbio_file *file; /* of the entry; NULL in tests: then the dead are not drained */
+    struct dbio_announcer *announcer; /* with nowait: who announced; NULL: the thread */
 };
 
 /* Makes ready for requests. 0 or -ENOMEM. */
@@ -43,6 +44,20 @@ DBIO_CHECKED enum dbio_verdict dbio__arbitration_announce(uint32_t entry, enum d
 DBIO_CHECKED int dbio__arbitration_finish(const struct dbio_turn *turn, enum dbio_verdict verdict,
                                           struct dbio_announcement *announcement);
 void dbio__arbitration_end(const struct dbio_announcement *announcement);
+
+/* For a batch, which has many requests announced and never waits: an announcer with room for `most`
+ * slots in `kept`, of the calling thread's process. Try: 0, or -EAGAIN, nothing announced, if it
+ * would have to wait; `turn` with nowait and the announcer. Drop: before the memory goes. */
+void dbio__arbitration_join(struct dbio_announcer *who, uint32_t *kept, uint32_t most);
+DBIO_CHECKED int dbio__arbitration_try_as(struct dbio_announcer *who, const struct dbio_turn *turn,
+                                          struct dbio_announcement *announcement);
+void dbio__arbitration_end_as(struct dbio_announcer *who,
+                              const struct dbio_announcement *announcement);
+void dbio__arbitration_drop(struct dbio_announcer *who);
+
+/* `progress` is called now and then while this thread waits: it ends announcements of requests that
+ * have completed without anyone looking. NULL: no more. */
+void dbio__arbitration_progress(void (*progress)(void));
 
 /* In a child of fork: the thread that called it has nothing announced. */
 void dbio__arbitration_in_child(void);

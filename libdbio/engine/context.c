@@ -67,7 +67,7 @@ dbio__context_create(const struct dbio_context_options *options, struct dbio_con
 int
 dbio__context_destroy(struct dbio_context *context)
 {
-    if (atomic_load(&context->files) != 0)
+    if (atomic_load(&context->files) != 0 || atomic_load(&context->batches) != 0)
         return -EBUSY;
     if (!dbio__pool_kill(&contexts, &context->pooled))
         return -EBADF;

@@ -16,7 +16,8 @@ struct dbio_context {
     struct dbio_link link; /* in the list of all */
     struct dbio_context_options settings;
     const struct dbio_backend *backend;
-    _Atomic uint64_t files; /* open */
+    _Atomic uint64_t files;   /* open */
+    _Atomic uint64_t batches; /* that were not destroyed */
     struct dbio_bounce_pool bounce;
     struct dbio_notice board; /* where it counts */
 };

@@ -61,6 +61,7 @@ dbio__durability_latch_write(struct dbio_file *file, int error)
 {
     switch (-error) {
     case EFBIG: /* the write itself was refused */
+    case ECANCELED:
     case EAGAIN:
     case EOPNOTSUPP:
     case EFAULT:

@@ -472,6 +472,21 @@ dbio__file_announce(struct dbio_file *file, enum dbio_class class, struct dbio_r
     return await_turn(file, class, range, nowait, verdict, a);
 }
 
+int
+dbio__file_try_announce(struct dbio_file *file, struct dbio_announcer *announcer,
+                        enum dbio_class class, struct dbio_range range, struct dbio_announcement *a)
+{
+    struct dbio_turn turn = {.entry = file->inode->entry,
+                             .class = class,
+                             .range = range,
+                             .nowait = true,
+                             .counters = &file->context->board.place->counters,
+                             .file = file,
+                             .announcer = announcer};
+
+    return dbio__arbitration_try_as(announcer, &turn, a);
+}
+
 void
 dbio__file_before_fork(void)
 {

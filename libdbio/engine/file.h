@@ -17,6 +17,7 @@ struct dbio_file {
     struct dbio_descriptors *descriptors;
     struct dbio_file_options options; /* validated, defaults filled in */
     bool readable, writable;
+    _Atomic uint32_t batched; /* requests of batches that are prepared or outstanding */
     /* Reads of fewer bytes go through the page cache by this reason, whatever the file can do and
      * whatever becomes of it: what it was opened for wishes so. 0: no such reads. */
     uint64_t plain_below;
@@ -62,6 +63,11 @@ off_t dbio__file_size(const struct dbio_file *file);
 DBIO_CHECKED int dbio__file_announce(struct dbio_file *file, enum dbio_class class,
                                      struct dbio_range range, bool nowait,
                                      struct dbio_announcement *announcement);
+
+/* For a batch: dbio__arbitration_try_as(). */
+DBIO_CHECKED int dbio__file_try_announce(struct dbio_file *file, struct dbio_announcer *announcer,
+                                         enum dbio_class class, struct dbio_range range,
+                                         struct dbio_announcement *announcement);
 
 /* fork(2): nobody is inside; see engine/fork.c. */
 void dbio__file_before_fork(void);

@@ -20,13 +20,23 @@
 #include "base/mem.h"
 #include "engine/arbitration.h"
 #include "engine/context.h"
+#include "engine/crew.h"
 #include "engine/file.h"
 #include "engine/inode.h"
 #include "engine/membership.h"
 
+static uint32_t generation;
+
+uint32_t
+dbio__fork_generation(void)
+{
+    return generation;
+}
+
 static void
 before_fork(void)
 {
+    dbio__crew_before_fork();
     dbio__file_before_fork();
     dbio__context_before_fork();
     dbio__inode_before_fork();
@@ -42,11 +52,13 @@ in_parent(void)
     dbio__inode_after_fork();
     dbio__context_after_fork(false);
     dbio__file_after_fork();
+    dbio__crew_after_fork(false);
 }
 
 static void
 in_child(void)
 {
+    generation++;
     dbio__mem_after_fork();
     dbio__membership_in_child();
     dbio__arbitration_in_child();
@@ -54,6 +66,7 @@ in_child(void)
     dbio__inode_after_fork();
     dbio__context_after_fork(true);
     dbio__file_after_fork();
+    dbio__crew_after_fork(true);
 }
 
 int

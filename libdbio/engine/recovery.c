@@ -21,8 +21,9 @@
 
 /* Without a barrier that is known to wait. Synchronous and libaio requests end before their
  * process does; only what an io_uring left behind is still running, and not for long: nothing was
- * left in any of the kills that were measured (hazard 29). */
-#define GRACE_NS UINT64_C(50000000)
+ * left in any of the kills that were measured (hazard 29), but that is no proof. */
+#define GRACE_NS       UINT64_C(50000000)
+#define GRACE_ASYNC_NS UINT64_C(500000000)
 
 /* A trial costs tens of milliseconds (io_destroy), and on a fast device may find out nothing. */
 #define TRIALS_APART_NS UINT64_C(1000000000)
@@ -60,9 +61,10 @@ barrier_waits(struct dbio_file *file)
 
 /* D2. */
 static void
-drain(const struct dbio_turn *turn, uint32_t owner, uint64_t life)
+drain(const struct dbio_turn *turn, uint32_t owner, uint64_t life, bool async)
 {
-    uint64_t end = dbio__membership_note_dead(owner, life) + GRACE_NS, now;
+    uint64_t grace = async ? GRACE_ASYNC_NS : GRACE_NS;
+    uint64_t end = dbio__membership_note_dead(owner, life) + grace, now;
     int slept;
 
     /* In a common entry the slot may be another file's, which we cannot drain. */
@@ -121,9 +123,11 @@ dbio__recovery_try(const struct dbio_turn *turn, const struct dbio_blocker *bloc
 
     if (!dbio__membership_is_dead(owner)) /* D1 */
         return false;
-    drain(turn, owner, life); /* D2 */
     if (!dbio__inflight_look(&table->slots[blocker->slot], &seen))
-        return true; /* another waiter did it */
+        return true;                      /* another waiter did it */
+    drain(turn, owner, life, seen.async); /* D2 */
+    if (!dbio__inflight_look(&table->slots[blocker->slot], &seen))
+        return true;
     drop_cached(turn, &seen);
     if (!dbio__inflight_retire(table, blocker)) /* D3 */
         return true;

@@ -59,13 +59,19 @@ announce(struct dbio_transfer *t, enum dbio_class class, struct dbio_announcemen
 {
     if (t->held)
         return 0;
+    if (t->announcer != NULL)
+        return dbio__file_try_announce(t->file, t->announcer, class, dbio__transfer_pages(t), a);
     return dbio__file_announce(t->file, class, dbio__transfer_pages(t), t->nowait, a);
 }
 
 void
-dbio__transfer_leave(const struct dbio_transfer *t, const struct dbio_announcement *a)
+dbio__transfer_leave(struct dbio_transfer *t, const struct dbio_announcement *a)
 {
-    if (!t->held)
+    if (t->held)
+        return;
+    if (t->announcer != NULL)
+        dbio__arbitration_end_as(t->announcer, a);
+    else
         dbio__arbitration_end(a);
 }
 

@@ -26,17 +26,40 @@ struct dbio_transfer {
     bool atomic, nowait, dontcache;
     bool held;   /* the caller holds an exclusive announcement over the range */
     bool absent; /* settled, and nothing of the range was cached */
+    /* NULL: the calling thread announces and waits. Else a batch does, and never waits. */
+    struct dbio_announcer *announcer;
+};
+
+/* A transfer that has been settled. */
+struct dbio_settled {
+    struct dbio_range pages; /* all that it was asked for */
+    struct dbio_choice choice;
+    struct dbio_announcement announcement;
 };
 
 /* What a loop over bytes came to; negative: -errno. */
 enum {
     DBIO_TRANSFER_OVER = 0, /* everything, or the end of the file */
     DBIO_TRANSFER_REST = 1, /* what is left cannot go direct */
+    DBIO_TRANSFER_BEGIN = 2 /* nothing yet: not a result */
 };
 
 /* A count, or -errno if not a byte was moved. */
 DBIO_CHECKED ssize_t dbio__transfer_read(struct dbio_transfer *transfer);
 DBIO_CHECKED ssize_t dbio__transfer_write(struct dbio_transfer *transfer);
+
+/* The two halves of these, for those who carry some of it out themselves. Settle: 0, or what the
+ * request comes to; with an announcer of its own -EAGAIN, nothing announced, if it would have to
+ * wait. Rest: carries out what is left, ends the announcement, counts; what the request comes to.
+ * `begun`: DBIO_TRANSFER_BEGIN, or what carrying it out has come to already. */
+DBIO_CHECKED int dbio__transfer_write_settle(struct dbio_transfer *transfer,
+                                             struct dbio_settled *settled);
+DBIO_CHECKED int dbio__transfer_read_settle(struct dbio_transfer *transfer,
+                                            struct dbio_settled *settled);
+DBIO_CHECKED ssize_t dbio__transfer_read_rest(struct dbio_transfer *transfer,
+                                              struct dbio_settled *settled, int begun);
+DBIO_CHECKED ssize_t dbio__transfer_write_rest(struct dbio_transfer *transfer,
+                                               struct dbio_settled *settled, int begun);
 
 /* The common read: of a file in buffered standing, not large, without flags. There is nothing to
  * decide and nothing to look at. False: it is not that; nothing was done. */
@@ -52,7 +75,7 @@ DBIO_CHECKED int dbio__transfer_settle(struct dbio_transfer *transfer, struct db
 /* Announces what is left as buffered, after DBIO_TRANSFER_REST. 0 or -EAGAIN. */
 DBIO_CHECKED int dbio__transfer_resettle(struct dbio_transfer *transfer,
                                          struct dbio_announcement *announcement);
-void dbio__transfer_leave(const struct dbio_transfer *transfer,
+void dbio__transfer_leave(struct dbio_transfer *transfer,
                           const struct dbio_announcement *announcement);
 
 /* Up to `bytes` through the page cache. OVER or -errno. */

@@ -154,30 +154,45 @@ dbio__transfer_read_plain(struct dbio_file *file, void *buffer, size_t length, u
     return true;
 }
 
+int
+dbio__transfer_read_settle(struct dbio_transfer *t, struct dbio_settled *settled)
+{
+    int error;
+
+    settled->pages = dbio__transfer_pages(t);
+    error = dbio__transfer_settle(t, &settled->choice, &settled->announcement);
+    if (error == 0)
+        mark_cached(t, settled->pages, settled->choice.class);
+    return error;
+}
+
+ssize_t
+dbio__transfer_read_rest(struct dbio_transfer *t, struct dbio_settled *settled, int begun)
+{
+    struct dbio_choice *choice = &settled->choice;
+    int result = begun == DBIO_TRANSFER_BEGIN ? read_by_route(t, choice->route) : begun;
+
+    if (result == DBIO_TRANSFER_REST) {
+        result = dbio__transfer_resettle(t, &settled->announcement);
+        if (result != 0)
+            goto count;
+        choice->class = DBIO_CLASS_BUFFERED_READ;
+        result = dbio__transfer_buffered(t, t->length, 0);
+    }
+    mark_cached(t, settled->pages, choice->class);
+    if (choice->class == DBIO_CLASS_DIRECT_READ && t->absent)
+        dbio__residency_recheck(t->file, settled->pages);
+    dbio__transfer_leave(t, &settled->announcement);
+count:
+    count_read(t->file, choice->route, choice->reason, t->done);
+    return t->done > 0 || result >= 0 ? (ssize_t)t->done : result;
+}
+
 ssize_t
 dbio__transfer_read(struct dbio_transfer *t)
 {
-    struct dbio_range pages = dbio__transfer_pages(t);
-    struct dbio_announcement a;
-    struct dbio_choice choice;
-    int result = dbio__transfer_settle(t, &choice, &a);
+    struct dbio_settled settled;
+    int error = dbio__transfer_read_settle(t, &settled);
 
-    if (result != 0)
-        return result;
-    mark_cached(t, pages, choice.class);
-    result = read_by_route(t, choice.route);
-    if (result == DBIO_TRANSFER_REST) {
-        result = dbio__transfer_resettle(t, &a);
-        if (result != 0)
-            goto count;
-        choice.class = DBIO_CLASS_BUFFERED_READ;
-        result = dbio__transfer_buffered(t, t->length, 0);
-    }
-    mark_cached(t, pages, choice.class);
-    if (choice.class == DBIO_CLASS_DIRECT_READ && t->absent)
-        dbio__residency_recheck(t->file, pages);
-    dbio__transfer_leave(t, &a);
-count:
-    count_read(t->file, choice.route, choice.reason, t->done);
-    return t->done > 0 || result >= 0 ? (ssize_t)t->done : result;
+    return error != 0 ? error : dbio__transfer_read_rest(t, &settled, DBIO_TRANSFER_BEGIN);
 }

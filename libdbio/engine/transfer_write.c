@@ -188,37 +188,51 @@ latch_hidden_flush(struct dbio_transfer *t, int error)
         dbio__durability_latch(t->file, error);
 }
 
-ssize_t
-dbio__transfer_write(struct dbio_transfer *t)
+int
+dbio__transfer_write_settle(struct dbio_transfer *t, struct dbio_settled *settled)
 {
-    struct dbio_range pages = dbio__transfer_pages(t);
-    struct dbio_announcement a;
-    struct dbio_choice choice;
-    int result = t->atomic ? check_atomic(t) : 0;
+    int error = t->atomic ? check_atomic(t) : 0;
 
-    if (result == 0)
-        result = dbio__transfer_settle(t, &choice, &a);
-    if (result != 0)
-        return result;
-    mark_cached(t, pages, &choice);
-    result = write_by_route(t, choice.route);
+    settled->pages = dbio__transfer_pages(t);
+    if (error == 0)
+        error = dbio__transfer_settle(t, &settled->choice, &settled->announcement);
+    if (error == 0)
+        mark_cached(t, settled->pages, &settled->choice);
+    return error;
+}
+
+ssize_t
+dbio__transfer_write_rest(struct dbio_transfer *t, struct dbio_settled *settled, int begun)
+{
+    struct dbio_choice *choice = &settled->choice;
+    int result = begun == DBIO_TRANSFER_BEGIN ? write_by_route(t, choice->route) : begun;
+
     if (result == DBIO_TRANSFER_REST) {
-        result = dbio__transfer_resettle(t, &a);
+        result = dbio__transfer_resettle(t, &settled->announcement);
         if (result != 0)
             goto count;
-        choice.class = DBIO_CLASS_BUFFERED_WRITE;
-        mark_cached(t, pages, &choice);
+        choice->class = DBIO_CLASS_BUFFERED_WRITE;
+        mark_cached(t, settled->pages, choice);
         result = write_flushed(t, t->length);
     }
-    mark_cached(t, pages, &choice);
-    if (t->durable && choice.class != DBIO_CLASS_DIRECT_WRITE)
+    mark_cached(t, settled->pages, choice);
+    if (t->durable && choice->class != DBIO_CLASS_DIRECT_WRITE)
         latch_hidden_flush(t, result);
-    if (choice.class == DBIO_CLASS_DIRECT_WRITE)
-        dbio__residency_recheck(t->file, pages);
-    dbio__transfer_leave(t, &a);
+    if (choice->class == DBIO_CLASS_DIRECT_WRITE)
+        dbio__residency_recheck(t->file, settled->pages);
+    dbio__transfer_leave(t, &settled->announcement);
 count:
     if (t->durable && result < 0)
         dbio__durability_latch_write(t->file, result);
-    count_write(t, &choice);
+    count_write(t, choice);
     return t->done > 0 || result >= 0 ? (ssize_t)t->done : result;
+}
+
+ssize_t
+dbio__transfer_write(struct dbio_transfer *t)
+{
+    struct dbio_settled settled;
+    int error = dbio__transfer_write_settle(t, &settled);
+
+    return error != 0 ? error : dbio__transfer_write_rest(t, &settled, DBIO_TRANSFER_BEGIN);
 }

@@ -107,6 +107,8 @@ static const struct spelling stats[] = {
     STAT(ORPHANS),
     STAT(SPANS),
     STAT(UNTRACKED),
+    STAT(BATCH_RING),
+    STAT(BATCH_CREW),
 };
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 _Static_assert(COUNT(routes) == DBIO_ROUTE_COUNT, "a row for each route");

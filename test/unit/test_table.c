@@ -264,6 +264,22 @@ announce(uint32_t owner, uint32_t slot)
     return a;
 }
 
+/* The kernel may still be about it when the process is long gone. */
+START_TEST(what_an_io_uring_left_is_buried_after_a_minute)
+{
+    join(0);
+    join(2);
+    (void)take(2, 4);
+    (void)announce(2, 10);
+    atomic_fetch_or(&table.slots[10].shape, DBIO_SHAPE_ASYNC);
+    ck_assert(!dbio__table_bury(&table, 2, SECOND)); /* noted dead now */
+    ck_assert(!dbio__table_bury(&table, 2, 60 * SECOND));
+    ck_assert_uint_eq(dbio__inflight_outstanding(&table), 1);
+    ck_assert(dbio__table_bury(&table, 2, 61 * SECOND));
+    ck_assert_uint_eq(dbio__inflight_outstanding(&table), 0);
+}
+END_TEST
+
 START_TEST(the_dead_are_buried_once_nobody_waits_for_them)
 {
     struct dbio_announcement theirs;
@@ -356,6 +372,7 @@ t_suite(void)
     tcase_add_test(cases, an_entry_that_nobody_uses_starts_with_tickets_and_without_a_latch);
     tcase_add_test(cases, a_latch_goes_when_its_only_user_opens_anew_and_not_before);
     tcase_add_test(cases, users_and_pins_are_right_after_any_sequence);
+    tcase_add_test(cases, what_an_io_uring_left_is_buried_after_a_minute);
     tcase_add_test(cases, the_dead_are_buried_once_nobody_waits_for_them);
     tcase_add_test(cases, a_death_is_noted_on_the_life_that_was_proved_over_and_on_no_other);
     tcase_add_test(cases, a_child_forgets_every_announcement);
