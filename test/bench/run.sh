@@ -9,7 +9,8 @@ usage: test/bench/run.sh [options] [NAME...]
 
 Runs the benchmarks, all or the named ones, one after another; each prints its figures and, for
 every bar that it has, "met" or "not met". Builds what is missing (preset release). W8a is the
-stress test of many processes (stress_processes) for a minute, the naive mix beside it.
+stress test of many processes (stress_processes) for a minute, the naive mix beside it. batch (W1) runs on
+a device of memory's speed: zram, made and removed again, which takes root; else on DBIO_BENCH_DIR.
 
   --list        name the benchmarks and what they measure
   --json        one JSON array, an element for each benchmark
@@ -111,6 +112,40 @@ run_w8a() {
     rm -f "$log"
 }
 
+# A device of memory's speed with ext4, in $fast; empty where it cannot be had.
+fast='' zram=''
+make_fast() {
+    [ "$(id -u)" -eq 0 ] && [ -r /sys/class/zram-control/hot_add ] || return 0
+    zram=$(cat /sys/class/zram-control/hot_add) || return 0
+    fast=$(mktemp -d)
+    { echo 1G >"/sys/block/zram$zram/disksize" && mkfs.ext4 -q -b 4096 "/dev/zram$zram" &&
+        mount "/dev/zram$zram" "$fast"; } >/dev/null 2>&1 || remove_fast
+}
+remove_fast() {
+    [ -n "$zram" ] || return 0
+    umount "$fast" 2>/dev/null || true
+    rmdir "$fast"
+    echo 1 >"/sys/block/zram$zram/reset"
+    echo "$zram" >/sys/class/zram-control/hot_remove
+    fast='' zram=''
+}
+trap remove_fast EXIT
+trap 'exit 1' INT TERM HUP PIPE
+
+# run_w1 OPTION...: on such a device.
+run_w1() {
+    local status=0
+    make_fast
+    if [ -n "$fast" ]; then
+        "$build/test/bench_batch" --dir "$fast" "$@" || status=$?
+    else
+        echo "batch: no zram here (root? CONFIG_ZRAM?): on ${DBIO_BENCH_DIR:-/var/tmp}" >&2
+        "$build/test/bench_batch" "$@" || status=$?
+    fi
+    remove_fast
+    return $status
+}
+
 # build_benches: silent unless it fails.
 build_benches() {
     local log targets=() name
@@ -140,6 +175,8 @@ run_benches() {
         fi
         if [ "$name" = W8a ]; then
             run_w8a || failed=1
+        elif [ "$name" = batch ]; then
+            run_w1 $([ "$json" = no ] || echo --json) || failed=1
         elif [ "$json" = yes ]; then
             "$build/test/bench_$name" --json || failed=1
         else

@@ -1,0 +1,324 @@
+/*
+ * bench_batch.c - W1: 4 KiB random direct reads at depth 32, by dbio's batch and by a bare io_uring
+ *
+ * Three contenders take turns on one file: a loop on io_uring with the flags that dbio asks for,
+ * dbio_batch, and O_DIRECT pread one at a time. Both rings keep 32 reads outstanding and submit 16 at a
+ * time. Meant for a device of memory's speed (run.sh makes one of zram): on a slow one the device is
+ * all that is measured.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <liburing.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dbio.h"
+
+#define BLOCK  ((size_t)4096)
+#define BLOCKS 32768u /* 128 MiB */
+#define DEPTH  32u
+#define GROUP  16u
+#define READS  60000u /* a contender's in a round */
+#define ROUNDS 9
+
+enum { RAW, BATCH, LOOP, CONTENDERS };
+static const char *const names[CONTENDERS] = {"raw io_uring", "dbio_batch",
+                                              "looped O_DIRECT pread"};
+
+static const char *path;
+static unsigned char *memory; /* a block for each request */
+static int direct_fd = -1;
+static struct dbio_context *context;
+static struct dbio_file *file;
+
+static void __attribute__((noreturn)) fail(const char *what, int error)
+{
+    fprintf(stderr, "bench_batch: %s: %s\n", what, strerror(error));
+    if (path != NULL)
+        (void)unlink(path);
+    exit(1);
+}
+
+static double
+now_s(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static uint64_t
+some_offset(uint32_t i)
+{
+    return (uint64_t)(i * 2654435761u % BLOCKS) * BLOCK;
+}
+
+static void
+open_ring(struct io_uring *ring)
+{
+    struct io_uring_params parameters = {
+        .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL};
+    int error = io_uring_queue_init_params(2 * DEPTH, ring, &parameters);
+
+    if (error == -EINVAL) {
+        memset(&parameters, 0, sizeof(parameters));
+        error = io_uring_queue_init_params(2 * DEPTH, ring, &parameters);
+    }
+    if (error != 0)
+        fail("io_uring_queue_init", -error);
+}
+
+static void
+run_raw(void)
+{
+    unsigned started = 0, finished = 0, outstanding = 0, places[DEPTH], free_places = DEPTH, i;
+    struct io_uring ring;
+
+    open_ring(&ring);
+    for (i = 0; i < DEPTH; i++)
+        places[i] = i;
+    while (finished < READS) {
+        struct io_uring_cqe *done;
+        unsigned head, seen = 0;
+
+        for (i = 0; i < free_places && started < READS; i++, started++, outstanding++) {
+            struct io_uring_sqe *entry = io_uring_get_sqe(&ring);
+
+            io_uring_prep_read(entry, direct_fd, memory + places[i] * BLOCK, BLOCK,
+                               some_offset(started));
+            io_uring_sqe_set_data64(entry, places[i]);
+        }
+        free_places = 0;
+        if (io_uring_submit_and_wait(&ring, outstanding < GROUP ? outstanding : GROUP) < 0)
+            fail("io_uring_submit_and_wait", errno);
+        io_uring_for_each_cqe(&ring, head, done)
+        {
+            if (done->res != (int)BLOCK)
+                fail("read", done->res < 0 ? -done->res : EIO);
+            places[free_places++] = (unsigned)done->user_data;
+            seen++;
+        }
+        io_uring_cq_advance(&ring, seen);
+        outstanding -= seen;
+        finished += seen;
+    }
+    io_uring_queue_exit(&ring);
+}
+
+static void
+run_batch(void)
+{
+    struct dbio_batch_options options = {.size = sizeof(options), .depth = DEPTH};
+    unsigned started = 0, finished = 0, outstanding = 0, places[DEPTH], free_places = DEPTH, i;
+    struct dbio_batch *batch;
+    int error = dbio_batch_create(context, &options, &batch);
+
+    if (error != 0)
+        fail("dbio_batch_create", -error);
+    for (i = 0; i < DEPTH; i++)
+        places[i] = i;
+    while (finished < READS) {
+        struct dbio_completion done[DEPTH];
+        int count;
+
+        for (i = 0; i < free_places && started < READS; i++, started++, outstanding++) {
+            error = dbio_batch_read(batch, file, memory + places[i] * BLOCK, BLOCK,
+                                    (off_t)some_offset(started), 0, places[i]);
+            if (error != 0)
+                fail("dbio_batch_read", -error);
+        }
+        free_places = 0;
+        error = dbio_batch_submit(batch);
+        if (error < 0)
+            fail("dbio_batch_submit", -error);
+        count = dbio_batch_wait(batch, outstanding < GROUP ? outstanding : GROUP, UINT64_MAX, done,
+                                DEPTH);
+        if (count < 0)
+            fail("dbio_batch_wait", -count);
+        for (i = 0; i < (unsigned)count; i++) {
+            if (done[i].result != (int64_t)BLOCK || done[i].route != DBIO_ROUTE_DIRECT)
+                fail("a read of the batch did not go direct, or not whole", EIO);
+            places[free_places++] = (unsigned)done[i].user_data;
+        }
+        outstanding -= (unsigned)count;
+        finished += (unsigned)count;
+    }
+    error = dbio_batch_destroy(batch);
+    if (error != 0)
+        fail("dbio_batch_destroy", -error);
+}
+
+static void
+run_loop(void)
+{
+    unsigned i;
+
+    for (i = 0; i < READS; i++)
+        if (pread(direct_fd, memory, BLOCK, (off_t)some_offset(i)) != (ssize_t)BLOCK)
+            fail("pread", errno);
+}
+
+static void (*const runs[CONTENDERS])(void) = {run_raw, run_batch, run_loop};
+
+/* The file, out of the cache; opened both ways. */
+static void
+prepare(const char *directory)
+{
+    static char name[4096];
+    struct dbio_file_options options = {.size = sizeof(options), .mode = DBIO_MODE_DIRECT};
+    int fd, error;
+    uint32_t i, k;
+
+    (void)snprintf(name, sizeof(name), "%s/bench_batch.XXXXXX", directory);
+    fd = mkstemp(name);
+    if (fd < 0)
+        fail(name, errno);
+    path = name;
+    memory = aligned_alloc(BLOCK, DEPTH * BLOCK);
+    if (memory == NULL)
+        fail("memory", ENOMEM);
+    for (i = 0; i < BLOCKS; i++) {
+        for (k = 0; k < BLOCK / 4; k++)
+            ((uint32_t *)(void *)memory)[k] = (i * 1024 + k) * 2246822519u;
+        if (pwrite(fd, memory, BLOCK, (off_t)(i * BLOCK)) != (ssize_t)BLOCK)
+            fail(name, errno);
+    }
+    if (fsync(fd) != 0 || posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) != 0)
+        fail(name, errno);
+    (void)close(fd);
+    direct_fd = open(name, O_RDONLY | O_DIRECT | O_CLOEXEC);
+    if (direct_fd < 0)
+        fail("O_DIRECT", errno);
+    error = dbio_context_create(NULL, &context);
+    if (error == 0)
+        error = dbio_open(context, name, O_RDONLY, 0, &options, &file);
+    if (error != 0)
+        fail(name, -error);
+}
+
+static int
+compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+struct ratio {
+    const char *name, *text;
+    int over;
+    double bar, values[ROUNDS];
+};
+
+/* The median, and not more than one round in five below 0.95 of it. */
+static bool
+is_met(const struct ratio *ratio)
+{
+    int below = 0, i;
+
+    for (i = 0; i < ROUNDS; i++)
+        below += ratio->values[i] < 0.95 * ratio->bar;
+    return ratio->values[ROUNDS / 2] >= ratio->bar && below * 5 <= ROUNDS;
+}
+
+static void
+print_ratio(const struct ratio *ratio, bool json, bool last)
+{
+    const double *v = ratio->values;
+
+    if (json)
+        printf("{\"name\": \"%s\", \"median\": %.3f, \"smallest\": %.3f, \"largest\": %.3f, "
+               "\"bar\": %.2f, \"met\": %s}%s",
+               ratio->name, v[ROUNDS / 2], v[0], v[ROUNDS - 1], ratio->bar,
+               is_met(ratio) ? "true" : "false", last ? "]}\n" : ", ");
+    else
+        printf("%s: %.3f (%.3f to %.3f)  at least %.2f: %s\n", ratio->text, v[ROUNDS / 2], v[0],
+               v[ROUNDS - 1], ratio->bar, is_met(ratio) ? "met" : "not met");
+}
+
+static void
+measure(bool json)
+{
+    static struct ratio ratios[] = {
+        {.name = "over_raw", .text = "dbio_batch / raw io_uring", .over = RAW, .bar = 0.97},
+        {.name = "over_loop", .text = "dbio_batch / looped pread", .over = LOOP, .bar = 1.20},
+    };
+    double seconds[CONTENDERS][ROUNDS];
+    unsigned round, i, start = (unsigned)time(NULL);
+
+    for (i = 0; i < CONTENDERS; i++)
+        runs[i](); /* warm */
+    for (round = 0; round < ROUNDS; round++) {
+        for (i = 0; i < CONTENDERS; i++) {
+            unsigned who = (start + i) % CONTENDERS;
+            double begin = now_s();
+
+            runs[who]();
+            seconds[who][round] = now_s() - begin;
+        }
+        for (i = 0; i < 2; i++)
+            ratios[i].values[round] = seconds[ratios[i].over][round] / seconds[BATCH][round];
+    }
+    if (json)
+        printf("{\"bench\": \"bench_batch\", \"rounds\": %d, \"results\": [", ROUNDS);
+    for (i = 0; i < CONTENDERS && !json; i++) {
+        qsort(seconds[i], ROUNDS, sizeof(double), compare);
+        printf("%-22s %7.0f reads/s\n", names[i], READS / seconds[i][ROUNDS / 2]);
+    }
+    for (i = 0; i < 2; i++) {
+        qsort(ratios[i].values, ROUNDS, sizeof(double), compare);
+        print_ratio(&ratios[i], json, i == 1);
+    }
+}
+
+static const char usage[] =
+    "usage: bench_batch [--dir DIR] [--json]\n"
+    "\n"
+    "  --dir DIR  where the file is made, 128 MiB, on a file system with direct I/O; default\n"
+    "             $DBIO_BENCH_DIR, else /var/tmp. Meant for a device of memory's speed.\n"
+    "  --json     machine-readable\n"
+    "  --help     this text\n"
+    "\n"
+    "Exit status: 0 measured (met or not), 1 could not, 2 wrong usage.\n";
+
+int
+main(int argc, char **argv)
+{
+    static const struct option options[] = {{"dir", required_argument, NULL, 'd'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
+    const char *directory = getenv("DBIO_BENCH_DIR");
+    bool json = false;
+    int option;
+
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        switch (option) {
+        case 'd':
+            directory = optarg;
+            break;
+        case 'j':
+            json = true;
+            break;
+        case 'h':
+            return fputs(usage, stdout) < 0;
+        default:
+            return fputs(usage, stderr), 2;
+        }
+    }
+    if (optind != argc)
+        return fputs(usage, stderr), 2;
+    prepare(directory != NULL && *directory != '\0' ? directory : "/var/tmp");
+    measure(json);
+    (void)dbio_close(file);
+    (void)dbio_context_destroy(context);
+    (void)close(direct_fd);
+    (void)unlink(path);
+    return 0;
+}
