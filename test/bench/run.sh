@@ -8,8 +8,8 @@ usage() {
 usage: test/bench/run.sh [options] [NAME...]
 
 Runs the benchmarks, all or the named ones, one after another; each prints its figures and, for
-every bar that it has, "met" or "not met". Builds what is missing (preset release). W8a is the
-stress test of many processes (stress_processes) for a minute, the naive mix beside it. batch (W1) runs on
+every bar that it has, "met" or "not met". Builds what is missing (preset release). W8a and W8b are
+stress tests (stress_processes, stress_async) for a minute, the naive mix beside dbio. batch (W1) runs on
 a device of memory's speed: zram, made and removed again, which takes root; else on DBIO_BENCH_DIR.
 
   --list        name the benchmarks and what they measure
@@ -35,7 +35,7 @@ wrong_usage() {
 # list_names: the benchmarks, without "bench_".
 list_names() {
     local source
-    echo W8a
+    printf '%s\n' W8a W8b
     for source in "$here"/bench_*.c; do
         source=$(basename "$source" .c)
         echo "${source#bench_}"
@@ -46,6 +46,7 @@ list_names() {
 describe() {
     local name
     printf '%-12s %s\n' W8a "killed and stopped processes on one file, under an oracle, for 60 s"
+    printf '%-12s %s\n' W8b "asynchronous 512-byte direct writes beside buffered ones in the same pages, for 60 s"
     for name in $(list_names | grep -v '^W'); do
         printf '%-12s %s\n' "$name" "$(sed -nE "s/^ \* bench_$name\.c - //p" "$here/bench_$name.c")"
     done
@@ -64,7 +65,7 @@ parse_options() {
             --help | -h) usage && exit 0 ;;
             -*) wrong_usage "unknown option $1" ;;
             *)
-                [ "$1" = W8a ] || [ -e "$here/bench_${1#bench_}.c" ] || wrong_usage "no benchmark $1; --list names them"
+                [ "$1" = W8a ] || [ "$1" = W8b ] || [ -e "$here/bench_${1#bench_}.c" ] || wrong_usage "no benchmark $1; --list names them"
                 names+=("${1#bench_}")
                 ;;
         esac
@@ -77,6 +78,7 @@ parse_options() {
 target_of() {
     case $1 in
         W8a) echo stress_processes ;;
+        W8b) echo stress_async ;;
         *) echo "bench_$1" ;;
     esac
 }
@@ -146,6 +148,30 @@ run_w1() {
     return $status
 }
 
+# run_w8b: the bar: nothing older read back through dbio, something by the naive mix.
+run_w8b() {
+    local log
+    log=$(mktemp)
+    DBIO_LOG=${DBIO_LOG:-error} DBIO_TEST_SECONDS=120 "$build/test/stress_async" >"$log" 2>&1 ||
+        [ $? -eq 77 ] || { cat "$log" >&2 && rm -f "$log" && return 1; } # 77: void
+    awk -v json="$json" '
+        / read back older$/ {
+            if (json == "no") print
+            bad[$3] += $(NF - 3)
+            runs[$3]++
+        }
+        END {
+            met = runs["dbio:"] > 0 && bad["dbio:"] == 0 && bad["naive:"] > 0
+            if (json == "yes")
+                printf "{\"bench\": \"W8b\", \"naive_anomalies\": %d, \"dbio_anomalies\": %d, " \
+                    "\"met\": %s}\n", bad["naive:"], bad["dbio:"], met ? "true" : "false"
+            else
+                printf "read back older: naive %d, dbio %d: %s\n", bad["naive:"], bad["dbio:"],
+                    bad["naive:"] == 0 ? "void" : met ? "met" : "not met"
+        }' "$log"
+    rm -f "$log"
+}
+
 # build_benches: silent unless it fails.
 build_benches() {
     local log targets=() name
@@ -165,7 +191,7 @@ build_benches() {
 }
 
 run_benches() {
-    local name failed=0 separator='['
+    local name failed=0 separator='[' options
     for name in "${names[@]}"; do
         if [ "$json" = yes ]; then
             echo "$separator"
@@ -175,8 +201,12 @@ run_benches() {
         fi
         if [ "$name" = W8a ]; then
             run_w8a || failed=1
+        elif [ "$name" = W8b ]; then
+            run_w8b || failed=1
         elif [ "$name" = batch ]; then
-            run_w1 $([ "$json" = no ] || echo --json) || failed=1
+            options=()
+            [ "$json" = no ] || options=(--json)
+            run_w1 ${options[@]+"${options[@]}"} || failed=1
         elif [ "$json" = yes ]; then
             "$build/test/bench_$name" --json || failed=1
         else
