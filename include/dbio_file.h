@@ -25,8 +25,7 @@
  *            -EBADF   the handle was closed (recognised until a later open reuses its
  *                     memory), or is not open for this direction.
  *            -EFAULT  a NULL buffer with a length, or other memory that the kernel
- *                     rejects. Where dbio copies (unaligned requests) invalid memory is a
- *                     SIGSEGV, as with memcpy(3): pass valid memory.
+ *                     rejects. The vector itself must be valid.
  *            -ESTALE  a descriptor adopted with DBIO_ADOPT_SHARE is not open on this file any
  *                     more: close the handle before the descriptor.
  *            -EIO     the device failed, now or (syncs) earlier: see dbio_fdatasync().

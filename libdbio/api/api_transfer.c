@@ -7,6 +7,7 @@
 #include "engine/transfer.h"
 
 #define VECTOR_MOST 1024 /* UIO_MAXIOV */
+#define NOWHERE     4096 /* nothing is ever mapped below (vm.mmap_min_addr) */
 
 /* Checks the buffers and adds up their lengths. */
 static int
@@ -17,7 +18,7 @@ check_vector(const struct iovec *vector, int count, size_t *length)
 
     if (count < 0 || count > VECTOR_MOST)
         return -EINVAL;
-    if (vector == NULL && count > 0)
+    if ((uintptr_t)vector < NOWHERE && count > 0)
         return -EFAULT;
     for (i = 0; i < count; i++) {
         if (vector[i].iov_len > (size_t)INT64_MAX - total)

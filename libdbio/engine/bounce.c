@@ -9,8 +9,11 @@
  */
 #include "engine/bounce.h"
 
+#include <errno.h>
+
 #include "base/check.h"
 #include "base/mem.h"
+#include "os/sys.h"
 
 void
 dbio__bounce_init(struct dbio_bounce_pool *pool, uint64_t bytes_max)
@@ -114,4 +117,45 @@ dbio__bounce_in_child(struct dbio_bounce_pool *pool)
         pool->made++;
     /* Nobody waits here; in the parent somebody may. */
     dbio_verify(pthread_cond_init(&pool->returned, NULL) == 0);
+}
+
+/* By the kernel, which finds out what is there without a SIGSEGV. `out`: from the buffer. */
+static bool
+copy(struct dbio_cursor *cursor, char *buffer, size_t bytes, bool out)
+{
+    struct dbio_cursor at = *cursor;
+    size_t done = 0;
+
+    while (done < bytes) {
+        struct iovec window[DBIO_VECTOR_WINDOW], own = {buffer + done, 0};
+        int count = dbio__vector_window(&at, bytes - done, window, &own.iov_len);
+        ssize_t copied =
+            out ? dbio__sys_vm_write(&own, window, count) : dbio__sys_vm_read(&own, window, count);
+
+        if (copied == -EFAULT || (copied >= 0 && (size_t)copied < own.iov_len))
+            return false;
+        if (copied < 0) { /* a filter refuses it */
+            if (out)
+                dbio__vector_scatter(&at, buffer + done, bytes - done);
+            else
+                dbio__vector_gather(&at, buffer + done, bytes - done);
+            break;
+        }
+        dbio__vector_advance(&at, own.iov_len);
+        done += own.iov_len;
+    }
+    *cursor = at;
+    return true;
+}
+
+bool
+dbio__bounce_gather(struct dbio_cursor *source, void *buffer, size_t bytes)
+{
+    return copy(source, buffer, bytes, false);
+}
+
+bool
+dbio__bounce_scatter(struct dbio_cursor *target, void *buffer, size_t bytes)
+{
+    return copy(target, buffer, bytes, true);
 }

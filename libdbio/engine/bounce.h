@@ -8,11 +8,13 @@
 #define ENGINE_BOUNCE_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/compiler.h"
 #include "base/lock.h"
+#include "base/vector.h"
 
 #define DBIO_BOUNCE_BYTES (256u * 1024u) /* of one buffer */
 #define DBIO_BOUNCE_ALIGN 4096u
@@ -32,6 +34,11 @@ void dbio__bounce_fini(struct dbio_bounce_pool *pool);
  * another request to return one. */
 DBIO_CHECKED void *dbio__bounce_take(struct dbio_bounce_pool *pool);
 void dbio__bounce_return(struct dbio_bounce_pool *pool, void *buffer);
+
+/* Between a buffer and the caller's memory, of which we have the caller's word alone. False: it is not
+ * all there, the cursor has not moved, and the kernel shall say what it says of such memory. */
+DBIO_CHECKED bool dbio__bounce_gather(struct dbio_cursor *source, void *buffer, size_t bytes);
+DBIO_CHECKED bool dbio__bounce_scatter(struct dbio_cursor *target, void *buffer, size_t bytes);
 
 /* In a child of fork, under the pool's lock: buffers that other threads had are lost with them. */
 void dbio__bounce_in_child(struct dbio_bounce_pool *pool);

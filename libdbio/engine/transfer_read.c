@@ -52,7 +52,10 @@ read_bounced(struct dbio_transfer *t)
         }
         usable = (size_t)answer - skip < t->length ? (size_t)answer - skip : t->length;
         target = t->cursor;
-        dbio__vector_scatter(&target, (char *)buffer + skip, usable);
+        if (!dbio__bounce_scatter(&target, (char *)buffer + skip, usable)) {
+            result = DBIO_TRANSFER_REST;
+            break;
+        }
         dbio__transfer_moved(t, usable);
         dbio__context_count(t->file->context, DBIO_STAT_BOUNCE_BYTES, usable);
         if (!dbio__is_aligned((uint64_t)answer, unit) && t->length > 0) {

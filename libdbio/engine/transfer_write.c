@@ -52,7 +52,10 @@ write_bounced(struct dbio_transfer *t, size_t bytes)
         struct dbio_cursor source = t->cursor;
         ssize_t answer;
 
-        dbio__vector_gather(&source, buffer, piece.iov_len);
+        if (!dbio__bounce_gather(&source, buffer, piece.iov_len)) {
+            result = DBIO_TRANSFER_REST;
+            break;
+        }
         answer = dbio__transfer_call(t, dbio__file_direct(t->file), &piece, 1, t->offset, 0);
         if (answer <= 0) {
             result = dbio__transfer_judge(t, answer);

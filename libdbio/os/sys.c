@@ -57,6 +57,8 @@ struct dbio_sys_entry dbio__sys_table[DBIO_SYS_COUNT] = {
     [DBIO_SYS_CACHESTAT] = ENTRY("cachestat", SYS_cachestat),
     [DBIO_SYS_FUTEX] = ENTRY("futex", SYS_futex),
     [DBIO_SYS_MEMBARRIER] = ENTRY("membarrier", SYS_membarrier),
+    [DBIO_SYS_VM_READ] = ENTRY("process_vm_readv", SYS_process_vm_readv),
+    [DBIO_SYS_VM_WRITE] = ENTRY("process_vm_writev", SYS_process_vm_writev),
     [DBIO_SYS_IO_SETUP] = ENTRY("io_setup", SYS_io_setup),
     [DBIO_SYS_IO_SUBMIT] = ENTRY("io_submit", SYS_io_submit),
     [DBIO_SYS_IO_GETEVENTS] = ENTRY("io_getevents", SYS_io_getevents),
@@ -256,6 +258,18 @@ dbio__sys_futex_wake(_Atomic uint32_t *word, int shared)
     int operation = FUTEX_WAKE | (shared ? 0 : FUTEX_PRIVATE_FLAG);
 
     return (int)CALL(DBIO_SYS_FUTEX, (long)word, operation, INT_MAX);
+}
+
+ssize_t
+dbio__sys_vm_read(const struct iovec *own, const struct iovec *other, int count)
+{
+    return CALL(DBIO_SYS_VM_READ, getpid(), (long)own, 1, (long)other, count);
+}
+
+ssize_t
+dbio__sys_vm_write(const struct iovec *own, const struct iovec *other, int count)
+{
+    return CALL(DBIO_SYS_VM_WRITE, getpid(), (long)own, 1, (long)other, count);
 }
 
 int

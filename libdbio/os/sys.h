@@ -40,6 +40,8 @@ enum dbio_sys_call {
     DBIO_SYS_CACHESTAT,
     DBIO_SYS_FUTEX,
     DBIO_SYS_MEMBARRIER,
+    DBIO_SYS_VM_READ,
+    DBIO_SYS_VM_WRITE,
     DBIO_SYS_IO_SETUP,
     DBIO_SYS_IO_SUBMIT,
     DBIO_SYS_IO_GETEVENTS,
@@ -117,6 +119,12 @@ DBIO_CHECKED int dbio__sys_futex_wait(_Atomic uint32_t *word, uint32_t expected,
  * behind a filter. A child of fork registers anew. */
 DBIO_CHECKED int dbio__sys_membarrier_register(void);
 DBIO_CHECKED int dbio__sys_membarrier(void);
+/* Copies between `own` and other memory of this process, which may turn out not to be there: the bytes
+ * copied, -EFAULT, or -EPERM or -ENOSYS behind a filter (process_vm_readv(2)). */
+DBIO_CHECKED ssize_t dbio__sys_vm_read(const struct iovec *own, const struct iovec *other,
+                                       int count);
+DBIO_CHECKED ssize_t dbio__sys_vm_write(const struct iovec *own, const struct iovec *other,
+                                        int count);
 /* The kernel's own asynchronous I/O (io_submit(2)); os/drain.c measures with it. */
 DBIO_CHECKED int dbio__sys_io_setup(unsigned depth, unsigned long *queue);
 DBIO_CHECKED int dbio__sys_io_submit(unsigned long queue, long count, struct iocb **requests);

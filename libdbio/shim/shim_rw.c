@@ -9,6 +9,7 @@
  *
  * These are cancellation points (pthreads(7)); dbio's calls are not, so the thread asks before.
  */
+#include <limits.h>
 #include <pthread.h>
 #include <sys/uio.h>
 
@@ -85,12 +86,15 @@ WRAP_PREAD(pread64)
 WRAP_PREAD_CHK(__pread_chk)
 WRAP_PREAD_CHK(__pread64_chk)
 
+/* 0 of a vector that the kernel would refuse without looking at it. */
 static size_t
 sum_lengths(const struct iovec *vector, int count)
 {
     size_t sum = 0;
     int i;
 
+    if ((uintptr_t)vector < SECTOR || count > IOV_MAX)
+        return 0;
     for (i = 0; i < count; i++)
         sum += vector[i].iov_len;
     return sum;

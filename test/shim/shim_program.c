@@ -115,6 +115,9 @@ errors_are_the_kernels(void)
     CHECK(pwrite(fd, other, PAGE, -1) == -1 && errno == EINVAL);
     CHECK(preadv(fd, many, 1025, 0) == -1 && errno == EINVAL);
     CHECK(pread(fd, nowhere, PAGE, 0) == -1 && errno == EFAULT);
+    nowhere = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(pwrite(fd, (char *)nowhere + 1, 100, 0) == -1 && errno == EFAULT);
+    CHECK(pread(fd, (char *)nowhere + 1, PAGE, 0) == -1 && errno == EFAULT);
     CHECK(close(fd) == 0);
     CHECK(pread(fd, other, PAGE, 0) == -1 && errno == EBADF);
     CHECK(fsync(fd) == -1 && errno == EBADF);

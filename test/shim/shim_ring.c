@@ -196,7 +196,7 @@ libaio(const char *directory)
 {
     struct iocb requests[DEPTH], *list[DEPTH];
     struct io_event events[DEPTH];
-    int fd = make_file(directory, O_DIRECT), i;
+    int fd = make_file(directory, O_DIRECT), i, got;
     io_context_t queue = NULL;
 
     CHECK(io_setup(DEPTH, &queue) == 0);
@@ -205,7 +205,10 @@ libaio(const char *directory)
         list[i] = &requests[i];
     }
     CHECK(io_submit(queue, DEPTH, list) == DEPTH);
-    CHECK(io_getevents(queue, DEPTH, DEPTH, events, NULL) == DEPTH);
+    for (i = 0; i < DEPTH; i += got) { /* now and then the kernel returns with fewer than asked */
+        got = io_getevents(queue, DEPTH - i, DEPTH - i, events + i, NULL);
+        CHECK(got >= 0);
+    }
     for (i = 0; i < DEPTH; i++)
         CHECK((long)events[i].res == PAGE && is_full_of(pages[i], PAGE, (char)('a' + i % 26)));
     CHECK(io_destroy(queue) == 0);

@@ -4,10 +4,13 @@
  */
 #include "engine/bounce.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "t_fault.h"
 #include "t_hold.h"
 #include "t_support.h"
 
@@ -198,6 +201,63 @@ START_TEST(no_two_threads_hold_the_same_buffer)
 }
 END_TEST
 
+/* Two pages of which the second is not there. */
+static char *
+half_there(void)
+{
+    char *memory = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    ck_assert_ptr_ne(memory, MAP_FAILED);
+    ck_assert_int_eq(munmap(memory + 4096, 4096), 0);
+    return memory;
+}
+
+START_TEST(memory_that_is_not_all_there_is_found_out)
+{
+    static char buffer[8192];
+    char *half = half_there(), whole[3000];
+    struct iovec vector[] = {{whole, sizeof(whole)}, {half + 1, 5000}};
+    struct dbio_cursor at = {.vector = vector};
+
+    ck_assert(!dbio__bounce_gather(&at, buffer, 8000));
+    ck_assert(!dbio__bounce_scatter(&at, buffer, 8000));
+    ck_assert_uint_eq(at.index + at.within, 0);
+    memset(half, 'h', 4096);
+    memset(whole, 'w', sizeof(whole));
+    ck_assert(dbio__bounce_gather(&at, buffer, 3000 + 4095));
+    ck_assert_int_eq(buffer[2999], 'w');
+    ck_assert_int_eq(buffer[3000 + 4094], 'h');
+    ck_assert_uint_eq(at.index, 1);
+    ck_assert_uint_eq(at.within, 4095);
+}
+END_TEST
+
+/* More pieces than a window has, and a filter that refuses the call. */
+START_TEST(copies_are_whole_with_and_without_the_kernels_help)
+{
+    static char memory[300][40], buffer[300 * 40];
+    struct iovec vector[300];
+    struct dbio_cursor at = {.vector = vector};
+    unsigned i;
+
+    for (i = 0; i < 300; i++)
+        vector[i] = (struct iovec){memory[i], 40};
+    if (_i != 0) {
+        t_fault_all(DBIO_SYS_VM_READ, _i, NULL);
+        t_fault_all(DBIO_SYS_VM_WRITE, _i, NULL);
+    }
+    for (i = 0; i < sizeof(buffer); i++)
+        buffer[i] = (char)(i * 7);
+    ck_assert(dbio__bounce_scatter(&at, buffer, sizeof(buffer)));
+    ck_assert_int_eq(memcmp(memory, buffer, sizeof(buffer)), 0);
+    memset(buffer, 0, sizeof(buffer));
+    at = (struct dbio_cursor){.vector = vector};
+    ck_assert(dbio__bounce_gather(&at, buffer, sizeof(buffer)));
+    ck_assert_int_eq(memcmp(memory, buffer, sizeof(buffer)), 0);
+    t_fault_disarm();
+}
+END_TEST
+
 Suite *
 t_suite(void)
 {
@@ -212,6 +272,10 @@ t_suite(void)
     tcase_add_test(cases, without_memory_for_another_one_waits_for_the_first);
     tcase_add_test(cases, nobody_waits_for_those_who_got_no_memory_either);
     tcase_add_test(cases, no_two_threads_hold_the_same_buffer);
+    tcase_add_test(cases, memory_that_is_not_all_there_is_found_out);
+    tcase_add_test(cases, copies_are_whole_with_and_without_the_kernels_help);
+    tcase_add_loop_test(cases, copies_are_whole_with_and_without_the_kernels_help, EPERM,
+                        EPERM + 1);
     suite_add_tcase(suite, cases);
     return suite;
 }
