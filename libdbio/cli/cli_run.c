@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -115,9 +116,14 @@ static char *
 resolve(const char *what, const char *path)
 {
     char *real = realpath(path, NULL);
+    struct stat status;
 
-    if (real == NULL || access(real, R_OK) != 0) {
+    if (real == NULL || access(real, R_OK) != 0 || stat(real, &status) != 0) {
         fprintf(stderr, "dbio run: %s %s: %s\n", what, path, cli_last_error());
+        return NULL;
+    }
+    if (!S_ISREG(status.st_mode)) {
+        fprintf(stderr, "dbio run: %s %s: not a regular file\n", what, path);
         return NULL;
     }
     if (strpbrk(real, ",") != NULL) {

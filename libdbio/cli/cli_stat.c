@@ -157,6 +157,10 @@ cli_stat(int count, char **arguments)
 
     if (status >= 0)
         return status;
+    if (wishes.prometheus && wishes.json) {
+        fprintf(stderr, "dbio stat: --json and --prometheus are two different answers\n");
+        return EXIT_USAGE;
+    }
     if (wishes.prometheus)
         return cli_print_prometheus(cli_statistics_path(&wishes));
     path = cli_path(&wishes);

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "dbio.h"
@@ -182,13 +183,19 @@ parse_rule(char *line, const char *path, size_t number, const struct shim_rule *
 static void
 read_policy(const char *path, const struct shim_rule *usual)
 {
-    int fd = SHIM_NEXT(open)(path, O_RDONLY | O_CLOEXEC, 0);
+    int fd = SHIM_NEXT(open)(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0); /* a FIFO would wait */
     size_t held = 0, number = 1;
     char *line = policy_text, *end;
     ssize_t count = 0;
+    struct stat status;
 
     if (fd < 0) {
         complain("policy %s: %s: no rules by path", path, strerror(shim_keep_errno()));
+        return;
+    }
+    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
+        complain("policy %s: not a file: no rules by path", path);
+        (void)SHIM_NEXT(close)(fd);
         return;
     }
     while (held < sizeof(policy_text) - 1 &&

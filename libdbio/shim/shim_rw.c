@@ -25,6 +25,48 @@
 /* Blocks for direct I/O are multiples of this everywhere. */
 #define SECTOR 512u
 
+/* The caller is mistaken, and dbio has done nothing. Each kind of file has its own way to say so. */
+static bool
+is_mistake(ssize_t result)
+{
+    return result == -EINVAL || result == -EFAULT || result == -EBADF;
+}
+
+/* A descriptor that the program opened with O_DIRECT takes whole blocks from aligned memory; programs
+ * find out which by trying. */
+static bool
+is_fit(const struct iovec *vector, int count, off_t offset)
+{
+    uint64_t bits = (uint64_t)offset;
+    int i;
+
+    if ((uintptr_t)vector < SECTOR || count > IOV_MAX)
+        return true; /* a mistake of another kind */
+    for (i = 0; i < count; i++)
+        bits |= (uintptr_t)vector[i].iov_base | vector[i].iov_len;
+    return (bits & (SECTOR - 1)) == 0;
+}
+
+/* A request that is carried out as it is: its place is the kernel's choice, it has flags that dbio has
+ * no word for, or the caller is mistaken and the kernel shall say how. */
+#define AS_IT_IS(entry, write, call)                                               \
+    do {                                                                           \
+        struct dbio_span span;                                                     \
+        uintptr_t which = (entry);                                                 \
+        bool begun = which != SHIM_UNMANAGED && shim_begin(which, (write), &span); \
+        ssize_t moved = (call);                                                    \
+                                                                                   \
+        if (begun)                                                                 \
+            shim_end(which, &span);                                                \
+        return moved;                                                              \
+    } while (0)
+
+static ssize_t __attribute__((noinline, cold))
+read_as_it_is(int fd, void *buffer, size_t length, off_t offset)
+{
+    AS_IT_IS(shim_entry(fd), false, SHIM_NEXT(pread64)(fd, buffer, length, offset));
+}
+
 /* What follows from an answer that is an error, or from a descriptor that has become another's. */
 static ssize_t __attribute__((noinline, cold))
 read_failed(int fd, void *buffer, size_t length, off_t offset, ssize_t result)
@@ -40,7 +82,7 @@ read_failed(int fd, void *buffer, size_t length, off_t offset, ssize_t result)
         result = dbio_preadv(shim_fdmap_file(entry), &vector, 1, offset, 0);
         shim_leave();
     }
-    return shim_answer(result);
+    return is_mistake(result) ? read_as_it_is(fd, buffer, length, offset) : shim_answer(result);
 }
 
 /* pread of a file of ours. All callers end by jumping here, and dbio_pread becomes part of it:
@@ -50,6 +92,9 @@ read_ours(int fd, void *buffer, size_t length, off_t offset, uintptr_t entry)
 {
     ssize_t result;
 
+    if (__builtin_expect((entry & SHIM_DIRECT) != 0, 0) &&
+        ((((uintptr_t)buffer | length | (uint64_t)offset) & (SECTOR - 1)) != 0))
+        return read_as_it_is(fd, buffer, length, offset);
     pthread_testcancel();
     shim_enter();
     result = dbio_pread(shim_fdmap_file(entry), buffer, length, offset, 0);
@@ -115,11 +160,13 @@ judge_write(int fd, uintptr_t *entry, uint64_t offset, size_t length)
 /* With O_APPEND the kernel writes at the end whatever the offset. (pwrite(2), BUGS) */
 #define APPENDS(entry) (((entry)&SHIM_APPEND) != 0)
 
-/* pwritev of a file of ours, likewise. */
+/* pwritev of a file of ours. False: not for us. */
 static bool
 write_ours(int fd, uintptr_t entry, const struct iovec *vector, int count, off_t offset,
            unsigned flags, ssize_t *result)
 {
+    if ((entry & SHIM_DIRECT) != 0 && !is_fit(vector, count, offset))
+        return false;
     pthread_testcancel();
     if (count > 0 && vector != NULL)
         judge_write(fd, &entry, (uint64_t)offset, sum_lengths(vector, count));
@@ -133,22 +180,11 @@ write_ours(int fd, uintptr_t entry, const struct iovec *vector, int count, off_t
         return entry != SHIM_UNMANAGED && !APPENDS(entry) &&
                write_ours(fd, entry, vector, count, offset, flags, result);
     }
+    if (is_mistake(*result))
+        return false;
     *result = shim_answer(*result);
     return true;
 }
-
-/* A request that is carried out as it is: its place is the kernel's choice, or it has flags that
- * dbio has no word for. */
-#define AS_IT_IS(entry, write, call)                      \
-    do {                                                  \
-        struct dbio_span span;                            \
-        bool begun = shim_begin((entry), (write), &span); \
-        ssize_t moved = (call);                           \
-                                                          \
-        if (begun)                                        \
-            shim_end((entry), &span);                     \
-        return moved;                                     \
-    } while (0)
 
 #define WRAP_PWRITE(name)                                                              \
     SHIM_EXPORT ssize_t name(int fd, const void *buffer, size_t length, off_t offset); \
@@ -164,7 +200,7 @@ write_ours(int fd, uintptr_t entry, const struct iovec *vector, int count, off_t
             AS_IT_IS(entry, true, SHIM_NEXT(name)(fd, buffer, length, offset));        \
         if (write_ours(fd, entry, &vector, 1, offset, 0, &result))                     \
             return result;                                                             \
-        return SHIM_NEXT(name)(fd, buffer, length, offset);                            \
+        AS_IT_IS(shim_entry(fd), true, SHIM_NEXT(name)(fd, buffer, length, offset));   \
     }
 WRAP_PWRITE(pwrite)
 WRAP_PWRITE(pwrite64)
@@ -173,6 +209,8 @@ static bool
 readv_ours(int fd, uintptr_t entry, const struct iovec *vector, int count, off_t offset,
            unsigned flags, ssize_t *result)
 {
+    if ((entry & SHIM_DIRECT) != 0 && !is_fit(vector, count, offset))
+        return false;
     pthread_testcancel();
     shim_enter();
     *result = dbio_preadv(shim_fdmap_file(entry), vector, count, offset, flags);
@@ -182,6 +220,8 @@ readv_ours(int fd, uintptr_t entry, const struct iovec *vector, int count, off_t
         return entry != SHIM_UNMANAGED &&
                readv_ours(fd, entry, vector, count, offset, flags, result);
     }
+    if (is_mistake(*result))
+        return false;
     *result = shim_answer(*result);
     return true;
 }
@@ -195,7 +235,7 @@ readv_ours(int fd, uintptr_t entry, const struct iovec *vector, int count, off_t
                                                                                                  \
         if (entry != SHIM_UNMANAGED && readv_ours(fd, entry, vector, count, offset, 0, &result)) \
             return result;                                                                       \
-        return SHIM_NEXT(name)(fd, vector, count, offset);                                       \
+        AS_IT_IS(shim_entry(fd), false, SHIM_NEXT(name)(fd, vector, count, offset));             \
     }
 WRAP_PREADV(preadv)
 WRAP_PREADV(preadv64)
@@ -213,7 +253,7 @@ WRAP_PREADV(preadv64)
             AS_IT_IS(entry, true, SHIM_NEXT(name)(fd, vector, count, offset));             \
         if (write_ours(fd, entry, vector, count, offset, 0, &result))                      \
             return result;                                                                 \
-        return SHIM_NEXT(name)(fd, vector, count, offset);                                 \
+        AS_IT_IS(shim_entry(fd), true, SHIM_NEXT(name)(fd, vector, count, offset));        \
     }
 WRAP_PWRITEV(pwritev)
 WRAP_PWRITEV(pwritev64)
@@ -247,7 +287,7 @@ translate(int rwf, unsigned *flags)
             AS_IT_IS(entry, false, SHIM_NEXT(name)(fd, vector, count, offset, rwf));      \
         if (readv_ours(fd, entry, vector, count, offset, flags, &result))                 \
             return result;                                                                \
-        return SHIM_NEXT(name)(fd, vector, count, offset, rwf);                           \
+        AS_IT_IS(shim_entry(fd), false, SHIM_NEXT(name)(fd, vector, count, offset, rwf)); \
     }
 WRAP_PREADV2(preadv2)
 WRAP_PREADV2(preadv64v2)
@@ -267,7 +307,7 @@ WRAP_PREADV2(preadv64v2)
             AS_IT_IS(entry, true, SHIM_NEXT(name)(fd, vector, count, offset, rwf));       \
         if (write_ours(fd, entry, vector, count, offset, flags, &result))                 \
             return result;                                                                \
-        return SHIM_NEXT(name)(fd, vector, count, offset, rwf);                           \
+        AS_IT_IS(shim_entry(fd), true, SHIM_NEXT(name)(fd, vector, count, offset, rwf));  \
     }
 WRAP_PWRITEV2(pwritev2)
 WRAP_PWRITEV2(pwritev64v2)

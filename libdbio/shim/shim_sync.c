@@ -101,19 +101,20 @@ WRAP_POSIX_FALLOCATE(posix_fallocate)
 WRAP_POSIX_FALLOCATE(posix_fallocate64)
 
 /* posix_fadvise(2) returns the error and leaves errno alone. */
-#define WRAP_FADVISE(name)                                                   \
-    SHIM_EXPORT int name(int fd, off_t offset, off_t length, int advice);    \
-    int name(int fd, off_t offset, off_t length, int advice)                 \
-    {                                                                        \
-        uintptr_t entry = shim_entry(fd);                                    \
-        int error;                                                           \
-                                                                             \
-        if (entry == SHIM_UNMANAGED)                                         \
-            return SHIM_NEXT(name)(fd, offset, length, advice);              \
-        shim_enter();                                                        \
-        error = dbio_advise(shim_fdmap_file(entry), offset, length, advice); \
-        shim_leave();                                                        \
-        return -error;                                                       \
+#define WRAP_FADVISE(name)                                                              \
+    SHIM_EXPORT int name(int fd, off_t offset, off_t length, int advice);               \
+    int name(int fd, off_t offset, off_t length, int advice)                            \
+    {                                                                                   \
+        uintptr_t entry = shim_entry(fd);                                               \
+        int error;                                                                      \
+                                                                                        \
+        if (entry == SHIM_UNMANAGED)                                                    \
+            return SHIM_NEXT(name)(fd, offset, length, advice);                         \
+        shim_enter();                                                                   \
+        error = dbio_advise(shim_fdmap_file(entry), offset, length, advice);            \
+        shim_leave();                                                                   \
+        /* The kernel knows arguments that dbio has no use for. */                      \
+        return error == -EINVAL ? SHIM_NEXT(name)(fd, offset, length, advice) : -error; \
     }
 WRAP_FADVISE(posix_fadvise)
 WRAP_FADVISE(posix_fadvise64)

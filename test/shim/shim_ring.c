@@ -216,6 +216,31 @@ libaio(const char *directory)
     CHECK(close(fd) == 0);
 }
 
+/* Who opens with O_DIRECT is told what is not aligned; who is mistaken is told as the kernel does. */
+static void
+mistakes(const char *directory)
+{
+    int fd = make_file(directory, O_DIRECT);
+    struct iovec vector[] = {{pages[0], PAGE}, {NULL, PAGE}};
+    struct iovec *volatile bad = (struct iovec *)16, *volatile good = vector;
+    volatile int many = 1 << 28; /* volatile: or the compiler says it, too */
+    volatile size_t most = (size_t)-1;
+
+    CHECK(pread(fd, pages[0], 1, 0) == -1 && errno == EINVAL);
+    CHECK(pwrite(fd, pages[0], 100, 512) == -1 && errno == EINVAL);
+    CHECK(pread(fd, pages[0], PAGE, PAGE) == PAGE && is_full_of(pages[0], PAGE, 'b'));
+    CHECK(close(fd) == 0);
+    fd = make_file(directory, 0);
+    CHECK(preadv(fd, vector, 2, 0) == PAGE && is_full_of(pages[0], PAGE, 'a'));
+    CHECK(preadv2(fd, vector, 1, PAGE, RWF_DSYNC) == PAGE && is_full_of(pages[0], PAGE, 'b'));
+    CHECK(pread(fd, good[1].iov_base, 100, (off_t)PAGE << 20) == 0);
+    CHECK(pwritev(fd, bad, 1, 0) == -1 && errno == EFAULT);
+    CHECK(pwritev(fd, good, many, 0) == -1 && errno == EINVAL);
+    CHECK(pread(fd, pages[0], most, 0) == -1 && errno == EFAULT);
+    CHECK(posix_fadvise(fd, -5, 10, POSIX_FADV_NORMAL) == 0);
+    CHECK(close(fd) == 0);
+}
+
 static void
 posix_aio(const char *directory)
 {
@@ -256,6 +281,7 @@ static const struct {
     CASE(a_ring_after_fork),
     CASE(libaio),
     CASE(posix_aio),
+    CASE(mistakes),
 };
 
 int
