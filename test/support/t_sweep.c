@@ -82,6 +82,8 @@ t_sweep_is_advice(const struct t_hit *h)
     case DBIO_SYS_MMAP:
     case DBIO_SYS_MUNMAP:
     case DBIO_SYS_MINCORE:
+    case DBIO_SYS_VM_READ: /* EFAULT apart, which no sweep injects: else the bytes are copied here */
+    case DBIO_SYS_VM_WRITE:
     case DBIO_SYS_CACHESTAT:
         return true;
     default:
