@@ -28,6 +28,7 @@
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/mem_count.h"
+#include "base/mem_map.h"
 #include "base/range.h"
 
 #define CHUNK_BYTES ((size_t)1 << 20)
@@ -56,28 +57,6 @@ static struct slab slabs[SHIFT_MAX + 1];
 static struct chunk *newest_chunk;
 static size_t newest_runs = CHUNK_RUNS; /* runs used of it */
 
-/* A mapping of `size` bytes, whole pages, at a multiple of `alignment`. */
-static void *
-map_aligned(size_t alignment, size_t size)
-{
-    size_t page = (size_t)sysconf(_SC_PAGESIZE), spare = alignment > page ? alignment - page : 0;
-    size_t before, after;
-    char *mapping;
-
-    if (size > SIZE_MAX - spare)
-        return NULL;
-    mapping = mmap(NULL, size + spare, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (mapping == MAP_FAILED)
-        return NULL;
-    before = (size_t)(dbio__round_up((uintptr_t)mapping, alignment) - (uintptr_t)mapping);
-    after = spare - before;
-    if (before != 0)
-        (void)munmap(mapping, before);
-    if (after != 0)
-        (void)munmap(mapping + before + size, after);
-    return mapping + before;
-}
-
 static unsigned
 shift_for(size_t alignment, size_t size)
 {
@@ -93,7 +72,7 @@ static bool
 add_run(struct slab *slab, unsigned shift)
 {
     if (newest_runs == CHUNK_RUNS) {
-        struct chunk *chunk = map_aligned(CHUNK_BYTES, CHUNK_BYTES);
+        struct chunk *chunk = dbio__mem_map(CHUNK_BYTES, CHUNK_BYTES);
 
         if (chunk == NULL)
             return false;
@@ -174,8 +153,8 @@ allocate_large(size_t alignment, size_t size)
 
     if (bytes == 0)
         return NULL;
-    return map_aligned(alignment > RUN_BYTES && alignment < CHUNK_BYTES ? CHUNK_BYTES : alignment,
-                       bytes);
+    return dbio__mem_map(alignment > RUN_BYTES && alignment < CHUNK_BYTES ? CHUNK_BYTES : alignment,
+                         bytes);
 }
 
 void *
