@@ -1,7 +1,7 @@
 /*
  * mem_count.h - what both kinds of memory share: failing on demand, and counting.
  *
- * For mem_jemalloc.c and mem_slab.c only; it implements the two test calls of mem.h.
+ * For mem_jemalloc.c, mem_slab.c and region.c only; it implements the two test calls of mem.h.
  */
 #ifndef BASE_MEM_COUNT_H
 #define BASE_MEM_COUNT_H

@@ -3,7 +3,7 @@
  *
  * Job:       map a little more than was asked for, and trim it to the alignment.
  * Not its:   counting, advice, giving back.
- * Callers:   mem_slab.c.
+ * Callers:   mem_slab.c, region.c, arena_jemalloc.c.
  * Lock:      none.
  * Invariant: nothing but the bytes that were asked for stays mapped.
  */

@@ -108,7 +108,8 @@ judge_outside() {
         shim/shim_real.c shim/shim_crew.c cli/cli_doctor.c
     judge_only "errno is read in os/sys.c and cli/cli_words.c, written in shim/shim_errno.h only" \
         '\<errno\>([^.]|$)' os/sys.c shim/shim_errno.h cli/cli_words.c
-    judge_only "jemalloc enters by base/mem_jemalloc.c only" 'include.*<jemalloc' base/mem_jemalloc.c
+    judge_only "jemalloc enters by base/mem_jemalloc.c and base/arena_jemalloc.c only" \
+        'include.*<jemalloc' base/mem_jemalloc.c base/arena_jemalloc.c
     judge_only "malloc and its family are the host's: use base/mem.h" \
         '\<(malloc|calloc|realloc|free|posix_memalign|aligned_alloc|strdup|asprintf)[[:space:]]*\(' \
         cli/cli_elf.c
