@@ -5,6 +5,7 @@
  *   context   owns buffers and counters                         dbio_context.h
  *   file      a handle on an inode; reads, writes, syncs        dbio_file.h
  *   batch     many requests at once                             dbio_batch.h
+ *   buffer    aligned memory, to borrow                         dbio_buffer.h
  *   registry  what all processes have outstanding               dbio_registry.h
  *   stats     what was done, what was decided and why           dbio_stats.h
  *   error     an errno in words, with the remedy                dbio_error.h
@@ -43,6 +44,7 @@
 #define DBIO_H
 
 #include "dbio_batch.h"
+#include "dbio_buffer.h"
 #include "dbio_context.h"
 #include "dbio_error.h"
 #include "dbio_export.h"

@@ -13,7 +13,7 @@
  * else, is refused and left as it is. Where it cannot be had, tracking goes on in this
  * process alone: one line in the log says why, and DBIO_STAT_CROSS_PROCESS is 0.
  *
- * Life cycle: create, open files, close files, destroy.
+ * Life cycle: create, open files, close files, release buffers, destroy.
  *
  * Part of dbio, BSD-2-Clause. See LICENSE.
  */
@@ -62,7 +62,9 @@ DBIO_EXPORT DBIO_MUST_USE int dbio_context_create(const struct dbio_context_opti
  * Returns:   0.
  * Errors:    -EINVAL  `context` is NULL.
  *            -EBADF   the context was destroyed already.
- *            -EBUSY   files are still open: close them first.
+ *            -EBUSY   files are still open, or buffers of dbio_buffer_acquire() not yet
+ *                     released: memory that may be in use is not taken away. Close and
+ *                     release them first.
  * Since:     0.1
  */
 DBIO_EXPORT int dbio_context_destroy(struct dbio_context *context);

@@ -154,6 +154,8 @@ struct dbio_context_options {
                                      it (dbio_statistics.h): an absolute path; "off" for memory of
                                      its own; NULL for the environment's DBIO_STATISTICS, by
                                      default off. Read during the call only */
+    uint64_t buffer_bytes;        /* bytes of buffers lent at a time (dbio_buffer.h); default
+                                     64 MiB; 2 MiB to 64 GiB */
 };
 
 /* What dbio_open() and dbio_adopt() take. */
@@ -197,37 +199,39 @@ enum dbio_stat {
     DBIO_STAT_DIRECT_EDGES,
     DBIO_STAT_DONTCACHE,
     DBIO_STAT_ATOMIC,
-    DBIO_STAT_DIRECT_BYTES,     /* bytes that went O_DIRECT, bounced ones included */
-    DBIO_STAT_BOUNCE_BYTES,     /* bytes copied through aligned buffers */
-    DBIO_STAT_LOOKS,            /* residency asked of the kernel */
-    DBIO_STAT_LOOKS_SAVED,      /* residency answered from the known-empty map */
-    DBIO_STAT_LOOKS_UNKNOWN,    /* residency that the kernel would not tell */
-    DBIO_STAT_WAITS,            /* requests that waited for an outstanding one */
-    DBIO_STAT_WAIT_NS,          /* total time of those waits, ns */
-    DBIO_STAT_WAIT_NS_MAX,      /* the longest, ns */
-    DBIO_STAT_TICKETS,          /* requests that took a ticket (both classes live) */
-    DBIO_STAT_TABLE_FULL,       /* requests that waited for a free announcement slot */
-    DBIO_STAT_CONTINUED,        /* short transfers that were continued */
-    DBIO_STAT_RETRIED_BUFFERED, /* direct requests that the kernel refused, done buffered */
-    DBIO_STAT_DEMOTIONS,        /* files sent to the page cache for good */
-    DBIO_STAT_COLLISIONS,       /* pages that someone outside dbio cached during direct I/O */
-    DBIO_STAT_SYNCS,            /* fsync and fdatasync that reached the kernel */
-    DBIO_STAT_ERRORS_LATCHED,   /* failed writebacks and flushes remembered */
-    DBIO_STAT_EXCLUSIVE,        /* truncate, punch, allocate, map, append, edges */
-    DBIO_STAT_PARKED,           /* gauge: descriptors kept open to keep POSIX locks alive */
-    DBIO_STAT_FILES,            /* gauge: files open */
-    DBIO_STAT_CROSS_PROCESS,    /* gauge: 1 if other processes' requests are tracked, else 0 */
-    DBIO_STAT_WAITS_LONG,       /* waits of more than a second: a slow device, a stopped process */
-    DBIO_STAT_RETIRED,          /* requests of processes that died, withdrawn for them */
-    DBIO_STAT_ORPHANS,          /* of these, writes: the bytes are old, new or a mixture */
-    DBIO_STAT_SPANS,            /* requests that the caller carried out itself, announced by
+    DBIO_STAT_DIRECT_BYTES,      /* bytes that went O_DIRECT, bounced ones included */
+    DBIO_STAT_BOUNCE_BYTES,      /* bytes copied through aligned buffers */
+    DBIO_STAT_LOOKS,             /* residency asked of the kernel */
+    DBIO_STAT_LOOKS_SAVED,       /* residency answered from the known-empty map */
+    DBIO_STAT_LOOKS_UNKNOWN,     /* residency that the kernel would not tell */
+    DBIO_STAT_WAITS,             /* requests that waited for an outstanding one */
+    DBIO_STAT_WAIT_NS,           /* total time of those waits, ns */
+    DBIO_STAT_WAIT_NS_MAX,       /* the longest, ns */
+    DBIO_STAT_TICKETS,           /* requests that took a ticket (both classes live) */
+    DBIO_STAT_TABLE_FULL,        /* requests that waited for a free announcement slot */
+    DBIO_STAT_CONTINUED,         /* short transfers that were continued */
+    DBIO_STAT_RETRIED_BUFFERED,  /* direct requests that the kernel refused, done buffered */
+    DBIO_STAT_DEMOTIONS,         /* files sent to the page cache for good */
+    DBIO_STAT_COLLISIONS,        /* pages that someone outside dbio cached during direct I/O */
+    DBIO_STAT_SYNCS,             /* fsync and fdatasync that reached the kernel */
+    DBIO_STAT_ERRORS_LATCHED,    /* failed writebacks and flushes remembered */
+    DBIO_STAT_EXCLUSIVE,         /* truncate, punch, allocate, map, append, edges */
+    DBIO_STAT_PARKED,            /* gauge: descriptors kept open to keep POSIX locks alive */
+    DBIO_STAT_FILES,             /* gauge: files open */
+    DBIO_STAT_CROSS_PROCESS,     /* gauge: 1 if other processes' requests are tracked, else 0 */
+    DBIO_STAT_WAITS_LONG,        /* waits of more than a second: a slow device, a stopped process */
+    DBIO_STAT_RETIRED,           /* requests of processes that died, withdrawn for them */
+    DBIO_STAT_ORPHANS,           /* of these, writes: the bytes are old, new or a mixture */
+    DBIO_STAT_SPANS,             /* requests that the caller carried out itself, announced by
                                    dbio_span_begin() */
-    DBIO_STAT_UNTRACKED,        /* requests past dbio, as far as it was told: dbio_untracked() */
-    DBIO_STAT_BATCH_RING,       /* requests of batches that went through a ring */
-    DBIO_STAT_BATCH_CREW,       /* of batches, carried out by threads: they had to wait, were not
+    DBIO_STAT_UNTRACKED,         /* requests past dbio, as far as it was told: dbio_untracked() */
+    DBIO_STAT_BATCH_RING,        /* requests of batches that went through a ring */
+    DBIO_STAT_BATCH_CREW,        /* of batches, carried out by threads: they had to wait, were not
                                    aligned, a part was left, or there is no io_uring here */
+    DBIO_STAT_BUFFER_BYTES,      /* gauge: bytes of buffers lent (dbio_buffer.h) */
+    DBIO_STAT_BUFFERS_EXHAUSTED, /* buffers refused with -ENOBUFS */
 };
-#define DBIO_STAT_COUNT 38
+#define DBIO_STAT_COUNT 40
 
 struct dbio_stats {
     size_t size; /* set by the caller: sizeof(struct dbio_stats) */

@@ -35,7 +35,11 @@ static const struct {
           "log."},
     {EAGAIN, "The call would have to wait for the disk or for an overlapping request. Call again "
              "later, or without DBIO_NOWAIT."},
-    {EBUSY, "It is still in use: a context has open files. Close them first."},
+    {EBUSY, "It is still in use: a context has open files, or buffers that are lent. Close or "
+            "release them "
+            "first."},
+    {ENOBUFS, "The context has lent as many buffers as it may. Release some, raise the option "
+              "buffer_bytes, or use memory of your own."},
     {ENOMEM, "No memory is left. Free some and call again."},
     {EMFILE, "The process has too many descriptors open. Close some, or raise RLIMIT_NOFILE."},
     {ENFILE, "The system has too many descriptors open. Close some, or raise fs.file-max."},

@@ -16,6 +16,7 @@ enum dbio_lock_rank {
     DBIO_RANK_INODE,        /* one inode: descriptors, mappings, latch */
     DBIO_RANK_TABLE,        /* lists of the announcement table */
     DBIO_RANK_BOUNCE,       /* bounce pool */
+    DBIO_RANK_BUFFERS,      /* buffers lent to callers */
     DBIO_RANK_MEMORY,       /* allocator */
 };
 

@@ -153,7 +153,8 @@ is_maximum(unsigned stat)
 static bool
 is_gauge(unsigned stat)
 {
-    return stat == DBIO_STAT_PARKED || stat == DBIO_STAT_FILES || stat == DBIO_STAT_CROSS_PROCESS;
+    return stat == DBIO_STAT_PARKED || stat == DBIO_STAT_FILES || stat == DBIO_STAT_CROSS_PROCESS ||
+           stat == DBIO_STAT_BUFFER_BYTES;
 }
 
 int

@@ -119,6 +119,8 @@ static const char *const stat_names[DBIO_STAT_COUNT] = {
     [DBIO_STAT_UNTRACKED] = "untracked",
     [DBIO_STAT_BATCH_RING] = "batch_ring",
     [DBIO_STAT_BATCH_CREW] = "batch_crew",
+    [DBIO_STAT_BUFFER_BYTES] = "buffer_bytes",
+    [DBIO_STAT_BUFFERS_EXHAUSTED] = "buffers_exhausted",
 };
 
 const char *

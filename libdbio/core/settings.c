@@ -59,9 +59,14 @@ dbio__settings_context(const struct dbio_context_options *options,
         settings->bounce_bytes_max = 16 * MIB;
     if (settings->large_request_bytes == 0)
         settings->large_request_bytes = 256 * 1024;
+    if (settings->buffer_bytes == 0)
+        settings->buffer_bytes = 64 * MIB;
     if (!is_path_or_off(settings->registry) || !is_path_or_off(settings->statistics))
         return -EINVAL;
     if (settings->bounce_bytes_max < MIB || settings->bounce_bytes_max > 1024ull * 1024 * MIB)
+        return -EINVAL;
+    /* At least a huge page; at most what 192 regions of 1 GiB hold however sizes are mixed. */
+    if (settings->buffer_bytes < 2 * MIB || settings->buffer_bytes > 64ull * 1024 * MIB)
         return -EINVAL;
     return 0;
 }

@@ -5,7 +5,7 @@
  * Not its:   inodes: they belong to the process (engine/inode.c).
  * Callers:   api/api_context.c, api/api_stats.c; engine/ for counting.
  * Lock:      `list_lock`, for the list of contexts; the pools have theirs.
- * Invariant: a context with open files is never destroyed.
+ * Invariant: a context with open files or with buffers lent is never destroyed.
  */
 #include "engine/context.h"
 
@@ -57,6 +57,7 @@ dbio__context_create(const struct dbio_context_options *options, struct dbio_con
     made->settings = settings;
     made->backend = &dbio__backend_sync;
     dbio__bounce_init(&made->bounce, settings.bounce_bytes_max);
+    dbio__buffers_init(&made->buffers, settings.buffer_bytes);
     dbio__lock_acquire(&list_lock);
     dbio__list_append(&list, &made->link);
     dbio__lock_release(&list_lock);
@@ -67,7 +68,8 @@ dbio__context_create(const struct dbio_context_options *options, struct dbio_con
 int
 dbio__context_destroy(struct dbio_context *context)
 {
-    if (atomic_load(&context->files) != 0 || atomic_load(&context->batches) != 0)
+    if (atomic_load(&context->files) != 0 || atomic_load(&context->batches) != 0 ||
+        atomic_load(&context->buffers.held) != 0)
         return -EBUSY;
     if (!dbio__pool_kill(&contexts, &context->pooled))
         return -EBADF;
@@ -75,6 +77,7 @@ dbio__context_destroy(struct dbio_context *context)
     dbio__list_remove(&context->link);
     dbio__lock_release(&list_lock);
     dbio__bounce_fini(&context->bounce);
+    dbio__buffers_fini(&context->buffers);
     dbio__inode_sweep();
     dbio__notice_end(&context->board);
     dbio__pool_give(&contexts, &context->pooled);
@@ -95,6 +98,8 @@ dbio__context_stat(const struct dbio_context *context, enum dbio_stat stat)
         return dbio__inode_parked();
     case DBIO_STAT_FILES:
         return atomic_load_explicit(&context->files, memory_order_relaxed);
+    case DBIO_STAT_BUFFER_BYTES:
+        return atomic_load_explicit(&context->buffers.held, memory_order_relaxed);
     case DBIO_STAT_CROSS_PROCESS:
         return dbio__membership.shared;
     default:
@@ -115,8 +120,12 @@ dbio__context_before_fork(void)
 
     dbio__lock_before_fork(&contexts.lock);
     dbio__lock_before_fork(&list_lock);
-    for (link = list.next; link != &list; link = link->next)
-        dbio__lock_before_fork(&DBIO_CONTAINER_OF(link, struct dbio_context, link)->bounce.lock);
+    for (link = list.next; link != &list; link = link->next) {
+        struct dbio_context *context = DBIO_CONTAINER_OF(link, struct dbio_context, link);
+
+        dbio__lock_before_fork(&context->bounce.lock);
+        dbio__lock_before_fork(&context->buffers.lock);
+    }
 }
 
 void
@@ -129,8 +138,10 @@ dbio__context_after_fork(bool child)
 
         if (child) {
             dbio__bounce_in_child(&context->bounce);
+            dbio__buffers_in_child(&context->buffers);
             dbio__notice_in_child(&context->board);
         }
+        dbio__lock_after_fork(&context->buffers.lock);
         dbio__lock_after_fork(&context->bounce.lock);
     }
     dbio__lock_after_fork(&list_lock);

@@ -9,6 +9,7 @@
 #include "core/stats.h"
 #include "dbio_types.h"
 #include "engine/bounce.h"
+#include "engine/buffers.h"
 #include "engine/notice.h"
 
 struct dbio_context {
@@ -19,13 +20,14 @@ struct dbio_context {
     _Atomic uint64_t files;   /* open */
     _Atomic uint64_t batches; /* that were not destroyed */
     struct dbio_bounce_pool bounce;
-    struct dbio_notice board; /* where it counts */
+    struct dbio_buffers buffers; /* lent to callers */
+    struct dbio_notice board;    /* where it counts */
 };
 
 /* `options` as the caller gave them, NULL for none. 0, -EINVAL, -E2BIG, -EBUSY or -ENOMEM. */
 DBIO_CHECKED int dbio__context_create(const struct dbio_context_options *options,
                                       struct dbio_context **context);
-/* 0, -EBUSY (files are open) or -EBADF (destroyed meanwhile). */
+/* 0, -EBUSY (files are open, buffers are lent) or -EBADF (destroyed meanwhile). */
 DBIO_CHECKED int dbio__context_destroy(struct dbio_context *context);
 /* Lock-free. */
 bool dbio__context_alive(const struct dbio_context *context);

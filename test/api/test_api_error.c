@@ -8,7 +8,7 @@
 /* Every error that the headers name. */
 static const int documented[] = {EINVAL, E2BIG,  ENOMEM,  EBADF,  EBUSY,  EFAULT, EIO,
                                  EISDIR, ESPIPE, ENOTSUP, EMFILE, ENFILE, EAGAIN, EOPNOTSUPP,
-                                 ENOSPC, EDQUOT, EFBIG,   EPERM,  EACCES};
+                                 ENOSPC, EDQUOT, EFBIG,   EPERM,  EACCES, ENOBUFS};
 #define DOCUMENTED (sizeof(documented) / sizeof(documented[0]))
 
 START_TEST(a_name_is_the_constant_whatever_the_sign)

@@ -11,9 +11,9 @@
 #include "t_support.h"
 
 /* What include/ documents. */
-static const int promised[] = {EINVAL, E2BIG,  EBADF,  EFAULT,     EIO,    EAGAIN, EBUSY,
-                               ENOMEM, EMFILE, ENFILE, ENOSPC,     EDQUOT, EFBIG,  EPERM,
-                               EISDIR, ESPIPE, ENOENT, EOPNOTSUPP, EEXIST, EACCES, ENOTSUP};
+static const int promised[] = {EINVAL, E2BIG,  EBADF,      EFAULT, EIO,    EAGAIN, EBUSY,   ENOMEM,
+                               EMFILE, ENFILE, ENOSPC,     EDQUOT, EFBIG,  EPERM,  ENOBUFS, EISDIR,
+                               ESPIPE, ENOENT, EOPNOTSUPP, EEXIST, EACCES, ENOTSUP};
 #define PROMISED ((int)(sizeof(promised) / sizeof(promised[0])))
 
 START_TEST(names_do_not_mind_the_sign)

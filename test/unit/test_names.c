@@ -109,6 +109,8 @@ static const struct spelling stats[] = {
     STAT(UNTRACKED),
     STAT(BATCH_RING),
     STAT(BATCH_CREW),
+    STAT(BUFFER_BYTES),
+    STAT(BUFFERS_EXHAUSTED),
 };
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 _Static_assert(COUNT(routes) == DBIO_ROUTE_COUNT, "a row for each route");

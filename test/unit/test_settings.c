@@ -20,6 +20,7 @@ START_TEST(without_options_a_context_has_the_documented_defaults)
     ck_assert_uint_eq(settings.size, sizeof(settings));
     ck_assert_uint_eq(settings.bounce_bytes_max, 16 * MIB);
     ck_assert_uint_eq(settings.large_request_bytes, 256 * 1024);
+    ck_assert_uint_eq(settings.buffer_bytes, 64 * MIB);
 }
 END_TEST
 
@@ -41,24 +42,30 @@ END_TEST
 
 static const struct {
     const char *name;
-    uint64_t bounce, large;
+    uint64_t bounce, large, buffers;
     int result;
 } context_values[] = {
-    {"the smallest bounce pool", MIB, 0, 0},
-    {"a bounce pool too small by a byte", MIB - 1, 0, -EINVAL},
-    {"a bounce pool of one byte", 1, 0, -EINVAL},
-    {"the largest bounce pool", 1024 * 1024 * MIB, 0, 0},
-    {"a bounce pool too large by a byte", 1024 * 1024 * MIB + 1, 0, -EINVAL},
-    {"a bounce pool without end", UINT64_MAX, 0, -EINVAL},
-    {"every request is large", 0, 1, 0},
-    {"no request is large", 0, UINT64_MAX, 0},
+    {"the smallest bounce pool", MIB, 0, 0, 0},
+    {"a bounce pool too small by a byte", MIB - 1, 0, 0, -EINVAL},
+    {"a bounce pool of one byte", 1, 0, 0, -EINVAL},
+    {"the largest bounce pool", 1024 * 1024 * MIB, 0, 0, 0},
+    {"a bounce pool too large by a byte", 1024 * 1024 * MIB + 1, 0, 0, -EINVAL},
+    {"a bounce pool without end", UINT64_MAX, 0, 0, -EINVAL},
+    {"every request is large", 0, 1, 0, 0},
+    {"no request is large", 0, UINT64_MAX, 0, 0},
+    {"the smallest pool of buffers", 0, 0, 2 * MIB, 0},
+    {"a pool of buffers too small by a byte", 0, 0, 2 * MIB - 1, -EINVAL},
+    {"the largest pool of buffers", 0, 0, 64 * 1024 * MIB, 0},
+    {"a pool of buffers too large by a byte", 0, 0, 64 * 1024 * MIB + 1, -EINVAL},
+    {"a pool of buffers without end", 0, 0, UINT64_MAX, -EINVAL},
 };
 
 START_TEST(context_options_are_kept_within_their_limits)
 {
     struct dbio_context_options options = {.size = sizeof(options),
                                            .bounce_bytes_max = context_values[_i].bounce,
-                                           .large_request_bytes = context_values[_i].large};
+                                           .large_request_bytes = context_values[_i].large,
+                                           .buffer_bytes = context_values[_i].buffers};
     struct dbio_context_options settings;
 
     ck_assert_msg(dbio__settings_context(&options, &settings) == context_values[_i].result, "%s",
@@ -69,6 +76,8 @@ START_TEST(context_options_are_kept_within_their_limits)
         ck_assert_uint_eq(settings.bounce_bytes_max, options.bounce_bytes_max);
     if (options.large_request_bytes != 0)
         ck_assert_uint_eq(settings.large_request_bytes, options.large_request_bytes);
+    if (options.buffer_bytes != 0)
+        ck_assert_uint_eq(settings.buffer_bytes, options.buffer_bytes);
 }
 END_TEST
 
