@@ -85,7 +85,8 @@ enum dbio_route {
     DBIO_ROUTE_BUFFERED_FLUSH, /* page cache, then sync_file_range until written back: a "direct"
                                   write to a range that the cache holds */
     DBIO_ROUTE_DIRECT,         /* O_DIRECT, from or to the caller's memory */
-    DBIO_ROUTE_DIRECT_BOUNCE,  /* O_DIRECT through an aligned buffer of dbio's */
+    DBIO_ROUTE_DIRECT_BOUNCE,  /* O_DIRECT through an aligned buffer of dbio's, which reads ahead
+                                  have filled before (DBIO_REASON_READ_AHEAD) */
     DBIO_ROUTE_DIRECT_EDGES,   /* write: unaligned head and tail through the cache and flushed,
                                   aligned middle O_DIRECT, one exclusive announcement */
     DBIO_ROUTE_DONTCACHE,      /* page cache with RWF_DONTCACHE */
@@ -136,8 +137,12 @@ enum dbio_reason {
     DBIO_REASON_USED_UNTRACKED, /* by means that dbio does not see */
     DBIO_REASON_POLICY,         /* a rule of the program or its administrator */
     DBIO_REASON_SWITCHED_OFF,   /* dbio_statistics_switch(): through the page cache */
+    DBIO_REASON_READ_AHEAD,     /* read before it was asked for: the reads run on */
 };
-#define DBIO_REASON_COUNT 35
+#define DBIO_REASON_COUNT 36
+
+/* For readahead_bytes. */
+#define DBIO_READAHEAD_OFF UINT64_MAX
 
 /* What dbio_context_create() takes. */
 struct dbio_context_options {
@@ -156,6 +161,9 @@ struct dbio_context_options {
                                      default off. Read during the call only */
     uint64_t buffer_bytes;        /* bytes of buffers lent at a time (dbio_buffer.h); default
                                      64 MiB; 2 MiB to 64 GiB */
+    uint64_t readahead_bytes;     /* bytes read ahead of sequential readers of direct files, for all
+                                     files together; default 32 MiB; 2 MiB to 64 GiB;
+                                     DBIO_READAHEAD_OFF: none */
 };
 
 /* What dbio_open() and dbio_adopt() take. */
@@ -230,8 +238,11 @@ enum dbio_stat {
                                    aligned, a part was left, or there is no io_uring here */
     DBIO_STAT_BUFFER_BYTES,      /* gauge: bytes of buffers lent (dbio_buffer.h) */
     DBIO_STAT_BUFFERS_EXHAUSTED, /* buffers refused with -ENOBUFS */
+    DBIO_STAT_AHEAD_READS,       /* reads ahead, not counted in READS */
+    DBIO_STAT_AHEAD_BYTES,       /* what they have read */
+    DBIO_STAT_AHEAD_WASTED,      /* bytes of that which nobody got: written to meanwhile, or left */
 };
-#define DBIO_STAT_COUNT 40
+#define DBIO_STAT_COUNT 43
 
 struct dbio_stats {
     size_t size; /* set by the caller: sizeof(struct dbio_stats) */

@@ -21,5 +21,5 @@ dbio_buffer_release(struct dbio_context *context, void *buffer)
 
     if (error == 0 && buffer == NULL)
         error = -EINVAL;
-    return error != 0 ? error : dbio__buffers_release(context, buffer);
+    return error != 0 ? error : dbio__buffers_give(&context->buffers, buffer);
 }

@@ -12,6 +12,7 @@
 enum dbio_lock_rank {
     DBIO_RANK_CONTEXTS = 1, /* list of contexts and handle pools */
     DBIO_RANK_CONTEXT,      /* one context */
+    DBIO_RANK_AHEAD,        /* a handle's window of bytes read ahead */
     DBIO_RANK_INODES,       /* the process's inode table */
     DBIO_RANK_INODE,        /* one inode: descriptors, mappings, latch */
     DBIO_RANK_TABLE,        /* lists of the announcement table */

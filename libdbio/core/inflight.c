@@ -236,6 +236,11 @@ dbio__inflight_announce(struct dbio_table *table, uint32_t entry, enum dbio_clas
         atomic_thread_fence(memory_order_seq_cst);
     else
         atomic_signal_fence(memory_order_seq_cst);
+    /* W: like A2, and before any I/O. Relaxed: B of W1 stands in between. */
+    if (DBIO_UNLIKELY(atomic_load_explicit(&table->entries[entry].watched, memory_order_relaxed) !=
+                      DBIO_WATCHED_NOT) &&
+        !dbio__inflight_is_read(class))
+        atomic_fetch_add(&table->entries[entry].begun, 1); /* pairs with W2 and W5 */
     /* A2. */
     if (DBIO_LIKELY(admits(atomic_load(&table->entries[entry].mode), group)) ||
         enter_mode(&table->entries[entry], group, &a->switching))
@@ -492,6 +497,45 @@ dbio__inflight_quiet_since(const struct dbio_table *table, uint32_t index)
     if ((mode & DBIO_MODE_KIND_MASK) == (DBIO_MODE_KIND_ONLY | GROUP_DIRECT << 1))
         return mode << 1;
     return 0;
+}
+
+bool
+dbio__inflight_watch(struct dbio_table *table, uint32_t index)
+{
+    _Atomic uint32_t *watched = &table->entries[index].watched;
+    uint32_t seen = DBIO_WATCHED_NOT;
+
+    /* Acquire pairs with the settling: B was executed. Whoever finds it SOON executes B himself. */
+    if (atomic_load_explicit(watched, memory_order_acquire) == DBIO_WATCHED)
+        return false;
+    (void)atomic_compare_exchange_strong(watched, &seen, DBIO_WATCHED_SOON);
+    return seen != DBIO_WATCHED;
+}
+
+void
+dbio__inflight_watch_settle(struct dbio_table *table, uint32_t index)
+{
+    atomic_store_explicit(&table->entries[index].watched, DBIO_WATCHED, memory_order_release);
+}
+
+uint64_t
+dbio__inflight_begun(const struct dbio_table *table, uint32_t index)
+{
+    /* Pairs with W of writers: what they announced before is seen after. */
+    return atomic_load(&table->entries[index].begun);
+}
+
+bool
+dbio__inflight_is_written(const struct dbio_table *table, uint32_t index, struct dbio_range range)
+{
+    uint32_t limit = dbio__inflight_limit(table), i;
+    struct dbio_sighting seen;
+
+    for (i = 0; i < limit; i++)
+        if (dbio__inflight_look(&table->slots[i], &seen) && seen.entry == index &&
+            !dbio__inflight_is_read(seen.class) && dbio__range_overlaps(seen.range, range))
+            return true;
+    return false;
 }
 
 uint32_t

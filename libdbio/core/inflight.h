@@ -87,6 +87,24 @@ enum dbio_verdict {
     DBIO_FULL,    /* no free slot; nothing was announced */
 };
 
+/* Keeping bytes that were read, ahead of who will ask for them. Whoever does:
+ *   W1 watch     once: set `watched`, then B, so that a writer who did not see it has been published
+ *   W2 stamp     read `begun`
+ *   W3 scan      no write is announced in these pages; else they cannot be kept
+ *   W4 read      by a request of its own, like any other
+ *   W5 trust     when they are asked for: `begun` is what it was
+ * A write adds to `begun` after A1 and before its I/O. If it did so before W2, W3 sees it announced,
+ * or it is over and W4 reads what it wrote; if after, W5 sees that. So what W5 trusts is what the
+ * file held at W5, and no reader has seen anything newer. */
+/* W1. True: execute B, then dbio__inflight_watch_settle(). */
+DBIO_CHECKED bool dbio__inflight_watch(struct dbio_table *table, uint32_t entry);
+void dbio__inflight_watch_settle(struct dbio_table *table, uint32_t entry);
+/* W2, W5. */
+uint64_t dbio__inflight_begun(const struct dbio_table *table, uint32_t entry);
+/* W3. */
+DBIO_CHECKED bool dbio__inflight_is_written(const struct dbio_table *table, uint32_t entry,
+                                            struct dbio_range range);
+
 /* Does a request of class `a` conflict with one of class `b` in the same pages? */
 bool dbio__inflight_conflicts(enum dbio_class a, enum dbio_class b);
 

@@ -78,6 +78,7 @@ static const struct {
                                     "the program uses the file by means that dbio does not see"},
     [DBIO_REASON_POLICY] = {"policy", "a rule sends the file through the page cache"},
     [DBIO_REASON_SWITCHED_OFF] = {"switched_off", "dbio was switched off in this process"},
+    [DBIO_REASON_READ_AHEAD] = {"read_ahead", "the reads run on, and it had been read ahead"},
 };
 
 static const char *const stat_names[DBIO_STAT_COUNT] = {
@@ -121,6 +122,9 @@ static const char *const stat_names[DBIO_STAT_COUNT] = {
     [DBIO_STAT_BATCH_CREW] = "batch_crew",
     [DBIO_STAT_BUFFER_BYTES] = "buffer_bytes",
     [DBIO_STAT_BUFFERS_EXHAUSTED] = "buffers_exhausted",
+    [DBIO_STAT_AHEAD_READS] = "ahead_reads",
+    [DBIO_STAT_AHEAD_BYTES] = "ahead_bytes",
+    [DBIO_STAT_AHEAD_WASTED] = "ahead_wasted",
 };
 
 const char *

@@ -42,6 +42,13 @@ is_path_or_off(const char *wish)
     return wish == NULL || wish[0] == '/' || strcmp(wish, "off") == 0;
 }
 
+/* At least a huge page; at most what 192 regions of 1 GiB hold however sizes are mixed. */
+static bool
+is_pool_size(uint64_t bytes)
+{
+    return bytes >= 2 * MIB && bytes <= 64ull * 1024 * MIB;
+}
+
 int
 dbio__settings_context(const struct dbio_context_options *options,
                        struct dbio_context_options *settings)
@@ -61,12 +68,14 @@ dbio__settings_context(const struct dbio_context_options *options,
         settings->large_request_bytes = 256 * 1024;
     if (settings->buffer_bytes == 0)
         settings->buffer_bytes = 64 * MIB;
+    if (settings->readahead_bytes == 0)
+        settings->readahead_bytes = 32 * MIB;
     if (!is_path_or_off(settings->registry) || !is_path_or_off(settings->statistics))
         return -EINVAL;
     if (settings->bounce_bytes_max < MIB || settings->bounce_bytes_max > 1024ull * 1024 * MIB)
         return -EINVAL;
-    /* At least a huge page; at most what 192 regions of 1 GiB hold however sizes are mixed. */
-    if (settings->buffer_bytes < 2 * MIB || settings->buffer_bytes > 64ull * 1024 * MIB)
+    if (!is_pool_size(settings->buffer_bytes) || (!is_pool_size(settings->readahead_bytes) &&
+                                                  settings->readahead_bytes != DBIO_READAHEAD_OFF))
         return -EINVAL;
     return 0;
 }

@@ -18,7 +18,7 @@
 #include "base/compiler.h"
 
 #define DBIO_TABLE_MAGIC   UINT64_C(0x656c626174626462) /* "bdbtable" */
-#define DBIO_TABLE_VERSION 2u
+#define DBIO_TABLE_VERSION 3u
 
 #define DBIO_TABLE_SLOTS    4096u /* requests outstanding at most */
 #define DBIO_TABLE_OWNERS   1024u /* processes at most */
@@ -66,20 +66,29 @@ struct dbio_key {
     uint64_t device, inode, birth; /* birth 0: unknown */
 };
 
+/* Does somebody keep bytes of the file that he has read, and want to know of writes? */
+enum dbio_watched {
+    DBIO_WATCHED_NOT,
+    DBIO_WATCHED_SOON, /* writers count; one may have looked before */
+    DBIO_WATCHED,      /* every write is counted, or was published before */
+};
+
 struct dbio_entry {
     /* Read by every request, written when something changes. */
     _Atomic uint64_t mode;
-    _Atomic uint32_t users;  /* owners that use the entry */
-    _Atomic uint32_t pins;   /* owners that have the file mapped */
-    _Atomic uint32_t takes;  /* how often an owner has begun to use it */
-    _Atomic int32_t latched; /* -errno of the first failed writeback or flush, 0: none */
-    uint8_t pad_mode[DBIO_CACHE_LINE - 24];
+    _Atomic uint32_t users;   /* owners that use the entry */
+    _Atomic uint32_t pins;    /* owners that have the file mapped */
+    _Atomic uint32_t takes;   /* how often an owner has begun to use it */
+    _Atomic int32_t latched;  /* -errno of the first failed writeback or flush, 0: none */
+    _Atomic uint32_t watched; /* DBIO_WATCHED_*; never again 0, whoever has the entry next */
+    uint8_t pad_mode[DBIO_CACHE_LINE - 28];
     /* Written with both groups live. */
     _Atomic uint64_t next_ticket;
     _Atomic uint32_t quiet; /* group << 31 | requests without the other group */
     uint32_t unused;
     _Atomic uint64_t device, inode, birth; /* the key */
-    uint8_t pad[DBIO_CACHE_LINE - 40];
+    _Atomic uint64_t begun; /* while watched: writes and exclusive operations that were announced */
+    uint8_t pad[DBIO_CACHE_LINE - 48];
 };
 _Static_assert(sizeof(struct dbio_entry) == 2 * DBIO_CACHE_LINE, "an entry is two lines");
 

@@ -204,9 +204,9 @@ report_wait(const struct dbio_turn *turn, const struct dbio_blocker *blocker, ui
              table->owners[owner].program);
 }
 
-/* B: whatever anyone has published is visible, and whoever looks from now on sees the mode. */
+/* B: whatever anyone has published is visible, and whoever looks from now on sees what we wrote. */
 static void
-have_all_fence(const struct dbio_announcement *a)
+have_all_fence(void)
 {
     int error = dbio__membership.fenced ? 0 : dbio__sys_membarrier();
 
@@ -218,7 +218,6 @@ have_all_fence(const struct dbio_announcement *a)
         dbio_log(DBIO_LOG_WARN, "membarrier: %s; waited %u ms instead", dbio__err_text(error),
                  BUFFERS_EMPTY_NS / 1000000u);
     }
-    dbio__inflight_settle(dbio__membership.table, a);
 }
 
 /* T3: until nobody is in the way. */
@@ -235,8 +234,10 @@ wait_turn(const struct dbio_turn *turn, struct dbio_announcement *a)
                               memory_order_relaxed);
     if (a->wake)
         (void)dbio__sys_futex_wake(dbio__inflight_bed(table, a->slot), dbio__membership.shared);
-    if (a->switching != 0)
-        have_all_fence(a);
+    if (a->switching != 0) {
+        have_all_fence();
+        dbio__inflight_settle(table, a);
+    }
     while (dbio__inflight_blocker(table, a, &blocker)) {
         uint64_t now;
 
@@ -367,6 +368,21 @@ void
 dbio__arbitration_drop(struct dbio_announcer *who)
 {
     dbio__inflight_drop_kept(dbio__membership.table, who);
+}
+
+void
+dbio__arbitration_watch(uint32_t entry)
+{
+    if (!dbio__inflight_watch(dbio__membership.table, entry))
+        return;
+    have_all_fence();
+    dbio__inflight_watch_settle(dbio__membership.table, entry);
+}
+
+bool
+dbio__arbitration_has_batches(void)
+{
+    return make_progress != NULL;
 }
 
 void

@@ -55,6 +55,13 @@ void dbio__arbitration_end_as(struct dbio_announcer *who,
                               const struct dbio_announcement *announcement);
 void dbio__arbitration_drop(struct dbio_announcer *who);
 
+/* W1 (core/inflight.h): from now on every write to the entry's files is counted, or announced
+ * already. Microseconds the first time, then nothing. */
+void dbio__arbitration_watch(uint32_t entry);
+
+/* Has this thread batches, requests of which may have completed unseen? */
+bool dbio__arbitration_has_batches(void);
+
 /* `progress` is called now and then while this thread waits: it ends announcements of requests that
  * have completed without anyone looking. NULL: no more. */
 void dbio__arbitration_progress(void (*progress)(void));

@@ -38,6 +38,7 @@ enum dbio_batch_code {
 struct dbio_batch_request {
     struct dbio_link link; /* in a list of the batch */
     struct dbio_crew_job job;
+    struct dbio_readahead_waiter waiter;
     struct dbio_batch *batch;
     enum dbio_batch_state state;
     enum dbio_batch_code code;
@@ -51,6 +52,7 @@ struct dbio_batch_request {
     size_t asked;        /* bytes */
     int how;             /* ALLOCATE: as of fallocate(2) */
     struct dbio_range range;
+    bool again;         /* it waited for bytes read ahead, and is to be started once more */
     bool whole;         /* a job: all of it is left, the announcement too */
     int begun;          /* a job: else, what it has come to */
     unsigned awaited;   /* answers of the ring that are to come */

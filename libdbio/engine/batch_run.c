@@ -71,15 +71,13 @@ all_of(struct dbio_batch_request *request)
     return -EIO;
 }
 
-/* By a worker. */
+/* Back to the batch's thread, by another one. */
 static void
-run_job(struct dbio_crew_job *job)
+post(struct dbio_batch_request *request)
 {
-    struct dbio_batch_request *request = DBIO_CONTAINER_OF(job, struct dbio_batch_request, job);
     struct dbio_batch *batch = request->batch;
     _Atomic uint32_t *posted = &batch->posted;
 
-    request->result = request->whole ? all_of(request) : rest_of(request, request->begun);
     (void)pthread_mutex_lock(&batch->lock);
     dbio__list_append(&batch->returned, &request->link);
     if (batch->wake_fd >= 0)
@@ -88,6 +86,27 @@ run_job(struct dbio_crew_job *job)
     /* Within the lock: the batch may be gone as soon as its thread has seen the request. */
     (void)dbio__sys_futex_wake(posted, 0);
     (void)pthread_mutex_unlock(&batch->lock);
+}
+
+/* By a worker. */
+static void
+run_job(struct dbio_crew_job *job)
+{
+    struct dbio_batch_request *request = DBIO_CONTAINER_OF(job, struct dbio_batch_request, job);
+
+    request->result = request->whole ? all_of(request) : rest_of(request, request->begun);
+    post(request);
+}
+
+/* By a worker: what the request was waiting for has been read. */
+static void
+ask_again(struct dbio_readahead_waiter *waiter)
+{
+    struct dbio_batch_request *request =
+        DBIO_CONTAINER_OF(waiter, struct dbio_batch_request, waiter);
+
+    request->again = true;
+    post(request);
 }
 
 /* `whole`: nothing of it is done. Else it came to `begun`, and its announcement goes along. */
@@ -165,6 +184,33 @@ describe(const struct dbio_batch_request *request, struct dbio_ring_request *wan
     return wanted->fd >= 0 && t->length <= RING_BYTES_MOST && pages.end <= INT64_MAX;
 }
 
+/* From what was read ahead. False: it is to be carried out. */
+static bool
+serve_ahead(struct dbio_batch_request *request)
+{
+    struct dbio_batch *batch = request->batch;
+
+    request->again = false;
+    request->whole = false; /* while parked it cannot be taken back */
+    request->waiter.ready = ask_again;
+    request->state = DBIO_BATCH_CREW;
+    batch->in_crew++;
+    switch (dbio__readahead_serve(&request->transfer, &request->waiter)) {
+    case DBIO_AHEAD_PARKED:
+        return true;
+    case DBIO_AHEAD_SERVED:
+        batch->in_crew--;
+        request->settled.choice = (struct dbio_choice){.route = DBIO_ROUTE_DIRECT_BOUNCE,
+                                                       .reason = DBIO_REASON_READ_AHEAD};
+        dbio__batch_finish(request, (int64_t)request->transfer.done);
+        return true;
+    case DBIO_AHEAD_NO:
+        break;
+    }
+    batch->in_crew--;
+    return false;
+}
+
 static void
 start_transfer(struct dbio_batch_request *request)
 {
@@ -177,11 +223,13 @@ start_transfer(struct dbio_batch_request *request)
         dbio__batch_finish(request, 0);
         return;
     }
+    if (request->code == DBIO_BATCH_READ && serve_ahead(request))
+        return;
     if (t->nowait) { /* by its own word it takes no time */
         dbio__batch_finish(request, all_of(request));
         return;
     }
-    if (batch->ring == NULL || t->atomic) {
+    if (batch->ring == NULL || t->atomic || t->done > 0) {
         give_to_crew(request, true, 0);
         return;
     }
@@ -356,7 +404,10 @@ collect_returned(struct dbio_batch *batch)
         if (request == NULL)
             return;
         batch->in_crew--;
-        dbio__batch_finish(request, request->result);
+        if (request->again)
+            dbio__batch_start(request);
+        else
+            dbio__batch_finish(request, request->result);
     }
 }
 

@@ -1,9 +1,9 @@
 /*
- * buffers.c - aligned memory that a context lends to its callers.
+ * buffers.c - aligned memory that a context lends.
  *
  * Job:       count what is lent, keep to the bound, start empty in a child of fork.
  * Not its:   cutting it up: base/arena_*.c. Memory for requests that are not aligned: bounce.c.
- * Callers:   api/api_buffer.c, engine/context.c; whoever drives a ring, for its look-ups.
+ * Callers:   api/api_buffer.c, engine/context.c, readahead.c; whoever drives a ring, for its look-ups.
  * Lock:      the pool's own, rank BUFFERS. It is held while the kernel is asked for a region: two
  *            threads that need one at a time would both map one. That is once per eighth of the
  *            pool.
@@ -78,9 +78,8 @@ lend(struct dbio_buffers *buffers, size_t length, void **buffer)
 }
 
 int
-dbio__buffers_acquire(struct dbio_context *context, size_t length, void **buffer)
+dbio__buffers_take(struct dbio_buffers *buffers, size_t length, void **buffer)
 {
-    struct dbio_buffers *buffers = &context->buffers;
     size_t whole = (size_t)dbio__round_up(length, DBIO_BUFFER_PAGE);
     int error;
 
@@ -90,16 +89,23 @@ dbio__buffers_acquire(struct dbio_context *context, size_t length, void **buffer
     dbio__lock_acquire(&buffers->lock);
     error = lend(buffers, whole, buffer);
     dbio__lock_release(&buffers->lock);
-    if (error == -ENOBUFS)
-        dbio__context_count(context, DBIO_STAT_BUFFERS_EXHAUSTED, 1);
     dbio_assert(error != 0 || (uintptr_t)*buffer % DBIO_BUFFER_PAGE == 0);
     return error;
 }
 
 int
-dbio__buffers_release(struct dbio_context *context, void *buffer)
+dbio__buffers_acquire(struct dbio_context *context, size_t length, void **buffer)
 {
-    struct dbio_buffers *buffers = &context->buffers;
+    int error = dbio__buffers_take(&context->buffers, length, buffer);
+
+    if (error == -ENOBUFS)
+        dbio__context_count(context, DBIO_STAT_BUFFERS_EXHAUSTED, 1);
+    return error;
+}
+
+int
+dbio__buffers_give(struct dbio_buffers *buffers, void *buffer)
+{
     struct dbio_arena *arena;
     size_t length = 0;
 

@@ -1,5 +1,6 @@
 /*
- * buffers.h - aligned memory that a context lends to its callers, up to a bound.
+ * buffers.h - aligned memory that a context lends, up to a bound: a pool for its callers, and one
+ * for what it reads ahead.
  *
  * Where a ring registers it (io_uring, fixed buffers): dbio__buffers_regions has what to register,
  * by index, and dbio__buffers_region_of the index of what a request brings. Regions are only added,
@@ -34,9 +35,11 @@ void dbio__buffers_fini(struct dbio_buffers *buffers);
 
 /* `length`: 1 to DBIO_BUFFER_LENGTH_MOST. 0, -EINVAL (more than the pool has), -ENOBUFS or
  * -ENOMEM. */
+DBIO_CHECKED int dbio__buffers_take(struct dbio_buffers *buffers, size_t length, void **buffer);
+/* The same of the context's pool for callers; counts what is refused. */
 DBIO_CHECKED int dbio__buffers_acquire(struct dbio_context *context, size_t length, void **buffer);
 /* 0, or -EINVAL: not lent. */
-DBIO_CHECKED int dbio__buffers_release(struct dbio_context *context, void *buffer);
+DBIO_CHECKED int dbio__buffers_give(struct dbio_buffers *buffers, void *buffer);
 
 /* The number of regions; the first `room` of them in `list`. Lock-free. */
 uint32_t dbio__buffers_regions(const struct dbio_buffers *buffers, struct iovec *list,

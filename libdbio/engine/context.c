@@ -58,6 +58,9 @@ dbio__context_create(const struct dbio_context_options *options, struct dbio_con
     made->backend = &dbio__backend_sync;
     dbio__bounce_init(&made->bounce, settings.bounce_bytes_max);
     dbio__buffers_init(&made->buffers, settings.buffer_bytes);
+    dbio__buffers_init(&made->ahead, settings.readahead_bytes == DBIO_READAHEAD_OFF
+                                         ? 0
+                                         : settings.readahead_bytes);
     dbio__lock_acquire(&list_lock);
     dbio__list_append(&list, &made->link);
     dbio__lock_release(&list_lock);
@@ -78,6 +81,7 @@ dbio__context_destroy(struct dbio_context *context)
     dbio__lock_release(&list_lock);
     dbio__bounce_fini(&context->bounce);
     dbio__buffers_fini(&context->buffers);
+    dbio__buffers_fini(&context->ahead);
     dbio__inode_sweep();
     dbio__notice_end(&context->board);
     dbio__pool_give(&contexts, &context->pooled);
@@ -125,6 +129,7 @@ dbio__context_before_fork(void)
 
         dbio__lock_before_fork(&context->bounce.lock);
         dbio__lock_before_fork(&context->buffers.lock);
+        dbio__lock_before_fork(&context->ahead.lock);
     }
 }
 
@@ -139,8 +144,10 @@ dbio__context_after_fork(bool child)
         if (child) {
             dbio__bounce_in_child(&context->bounce);
             dbio__buffers_in_child(&context->buffers);
+            dbio__buffers_in_child(&context->ahead);
             dbio__notice_in_child(&context->board);
         }
+        dbio__lock_after_fork(&context->ahead.lock);
         dbio__lock_after_fork(&context->buffers.lock);
         dbio__lock_after_fork(&context->bounce.lock);
     }

@@ -21,6 +21,7 @@ struct dbio_context {
     _Atomic uint64_t batches; /* that were not destroyed */
     struct dbio_bounce_pool bounce;
     struct dbio_buffers buffers; /* lent to callers */
+    struct dbio_buffers ahead;   /* for bytes read ahead */
     struct dbio_notice board;    /* where it counts */
 };
 

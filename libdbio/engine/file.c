@@ -374,6 +374,7 @@ dbio__file_close(struct dbio_file *file)
 
     if (!dbio__pool_kill(&files, &file->pooled))
         return -EBADF;
+    dbio__readahead_stop(file);
     latched =
         atomic_exchange(&file->inode->unreported, false) ? atomic_load(&file->inode->latched) : 0;
     error = dbio__inode_release(file->inode, file->descriptors);

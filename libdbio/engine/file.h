@@ -7,6 +7,7 @@
 #include "core/inflight.h"
 #include "engine/context.h"
 #include "engine/inode.h"
+#include "engine/readahead.h"
 
 #define DBIO_FILE_MAGIC 0x6462696f66696c65u /* "dbiofile" */
 
@@ -22,6 +23,7 @@ struct dbio_file {
      * whatever becomes of it: what it was opened for wishes so. 0: no such reads. */
     uint64_t plain_below;
     enum dbio_reason plain_reason;
+    struct dbio_readahead ahead;
 };
 
 /* What the caller wishes, checked, with every default filled in. 0, -EINVAL or -E2BIG. */

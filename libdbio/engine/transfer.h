@@ -24,8 +24,10 @@ struct dbio_transfer {
     bool write;
     bool durable; /* each write call carries RWF_DSYNC */
     bool atomic, nowait, dontcache;
-    bool held;   /* the caller holds an exclusive announcement over the range */
-    bool absent; /* settled, and nothing of the range was cached */
+    bool held;    /* the caller holds an exclusive announcement over the range */
+    bool ahead;   /* of dbio's own: for later */
+    bool tracked; /* dbio__readahead_serve() has seen it */
+    bool absent;  /* settled, and nothing of the range was cached */
     /* NULL: the calling thread announces and waits. Else a batch does, and never waits. */
     struct dbio_announcer *announcer;
 };

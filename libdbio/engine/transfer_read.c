@@ -187,7 +187,8 @@ dbio__transfer_read_rest(struct dbio_transfer *t, struct dbio_settled *settled, 
         dbio__residency_recheck(t->file, settled->pages);
     dbio__transfer_leave(t, &settled->announcement);
 count:
-    count_read(t->file, choice->route, choice->reason, t->done);
+    if (!t->ahead)
+        count_read(t->file, choice->route, choice->reason, t->done);
     return t->done > 0 || result >= 0 ? (ssize_t)t->done : result;
 }
 
@@ -195,7 +196,12 @@ ssize_t
 dbio__transfer_read(struct dbio_transfer *t)
 {
     struct dbio_settled settled;
-    int error = dbio__transfer_read_settle(t, &settled);
+    int error;
 
+    if (!t->ahead && dbio__readahead_serve(t, NULL) == DBIO_AHEAD_SERVED)
+        return (ssize_t)t->done;
+    error = dbio__transfer_read_settle(t, &settled);
+    if (error != 0 && t->done > 0)
+        return (ssize_t)t->done;
     return error != 0 ? error : dbio__transfer_read_rest(t, &settled, DBIO_TRANSFER_BEGIN);
 }

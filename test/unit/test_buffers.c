@@ -30,7 +30,7 @@ START_TEST(who_asks_for_none_has_no_region)
 
     ck_assert_uint_eq(dbio__buffers_regions(&context->buffers, NULL, 0), 0);
     ck_assert_int_eq(dbio__buffers_region_of(&context->buffers, &byte, 1), -1);
-    ck_assert_int_eq(dbio__buffers_release(context, &byte), -EINVAL);
+    ck_assert_int_eq(dbio__buffers_give(&context->buffers, &byte), -EINVAL);
     ck_assert_uint_eq(context->buffers.most, 64 * MIB);
     ck_assert_int_eq(dbio_context_destroy(context), 0);
 }
@@ -62,7 +62,7 @@ START_TEST(a_region_keeps_its_index_while_others_come)
         ck_assert((char *)buffers[i] >= base &&
                   (char *)buffers[i] + MIB <= base + list[indices[i]].iov_len);
         ck_assert_int_eq(dbio__buffers_region_of(&context->buffers, buffers[i], MIB), indices[i]);
-        ck_assert_int_eq(dbio__buffers_release(context, buffers[i]), 0);
+        ck_assert_int_eq(dbio__buffers_give(&context->buffers, buffers[i]), 0);
     }
     /* Released memory stays, and so do the regions. */
     ck_assert_uint_eq(dbio__buffers_regions(&context->buffers, NULL, 0), count);
@@ -77,7 +77,7 @@ START_TEST(a_length_that_is_rounded_past_the_pool_is_wrong)
 
     ck_assert_int_eq(dbio__buffers_acquire(context, 2 * MIB + 1, &buffer), -EINVAL);
     ck_assert_int_eq(dbio__buffers_acquire(context, 2 * MIB, &buffer), 0);
-    ck_assert_int_eq(dbio__buffers_release(context, buffer), 0);
+    ck_assert_int_eq(dbio__buffers_give(&context->buffers, buffer), 0);
     ck_assert_int_eq(dbio_context_destroy(context), 0);
 }
 END_TEST
@@ -102,7 +102,7 @@ START_TEST(each_allocation_may_fail_and_nothing_is_lost)
     ck_assert_int_gt(count, 1);
     ck_assert_int_lt(count, 10);
     ck_assert_uint_eq(t_stat(context, DBIO_STAT_BUFFERS_EXHAUSTED), 0);
-    ck_assert_int_eq(dbio__buffers_release(context, buffer), 0);
+    ck_assert_int_eq(dbio__buffers_give(&context->buffers, buffer), 0);
     ck_assert_int_eq(dbio_context_destroy(context), 0);
     ck_assert_int_le(dbio__mem_outstanding(), before);
 }
@@ -119,7 +119,7 @@ START_TEST(in_a_child_nothing_is_lent)
     dbio__buffers_in_child(buffers); /* the region stays mapped: this is no child */
     ck_assert_uint_eq(atomic_load(&buffers->held), 0);
     ck_assert_uint_eq(dbio__buffers_regions(buffers, NULL, 0), 0);
-    ck_assert_int_eq(dbio__buffers_release(context, buffer), -EINVAL);
+    ck_assert_int_eq(dbio__buffers_give(&context->buffers, buffer), -EINVAL);
     memset(buffer, 1, MIB);
     ck_assert_int_eq(dbio_context_destroy(context), 0);
 }

@@ -69,6 +69,7 @@ static const struct spelling reasons[] = {
     REASON(USED_UNTRACKED),
     REASON(POLICY),
     REASON(SWITCHED_OFF),
+    REASON(READ_AHEAD),
 };
 static const struct spelling stats[] = {
     STAT(READS),
@@ -111,6 +112,9 @@ static const struct spelling stats[] = {
     STAT(BATCH_CREW),
     STAT(BUFFER_BYTES),
     STAT(BUFFERS_EXHAUSTED),
+    STAT(AHEAD_READS),
+    STAT(AHEAD_BYTES),
+    STAT(AHEAD_WASTED),
 };
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 _Static_assert(COUNT(routes) == DBIO_ROUTE_COUNT, "a row for each route");
