@@ -1,12 +1,15 @@
 /*
- * test_slots.c - slots that an announcer keeps between requests, and the barrier that whoever
- * leaves a mode owes: step by step in one thread.
+ * test_slots.c - slots that an announcer keeps between requests, the barrier that whoever leaves a
+ * mode owes, and the counting of writes for who keeps what he has read: step by step in one thread.
  */
 #include "core/inflight.h"
 #include "t_support.h"
 
 #define DW DBIO_CLASS_DIRECT_WRITE
 #define BW DBIO_CLASS_BUFFERED_WRITE
+#define DR DBIO_CLASS_DIRECT_READ
+#define BR DBIO_CLASS_BUFFERED_READ
+#define EX DBIO_CLASS_EXCLUSIVE
 
 #define PAGE  UINT64_C(4096)
 #define ENTRY 3u
@@ -150,6 +153,68 @@ START_TEST(a_barrier_serves_the_leaving_that_it_was_for_and_no_other)
 }
 END_TEST
 
+/* W1 */
+START_TEST(whoever_watches_before_it_is_settled_owes_a_barrier_and_nobody_after)
+{
+    ck_assert(dbio__inflight_watch(&table, ENTRY));
+    ck_assert(dbio__inflight_watch(&table, ENTRY)); /* the other one's may not be over */
+    dbio__inflight_watch_settle(&table, ENTRY);
+    ck_assert(!dbio__inflight_watch(&table, ENTRY));
+    ck_assert(dbio__inflight_watch(&table, ENTRY + 1));
+}
+END_TEST
+
+static void
+announce_and_end(enum dbio_class class, uint64_t counted)
+{
+    uint64_t before = dbio__inflight_begun(&table, ENTRY);
+    struct dbio_announcement a;
+
+    (void)announce(&a, 0, class, pages(0, 1));
+    ck_assert_uint_eq(dbio__inflight_begun(&table, ENTRY) - before, counted);
+    release(&a);
+    ck_assert_uint_eq(dbio__inflight_begun(&table, ENTRY) - before, counted);
+}
+
+/* W2, W5 */
+START_TEST(writes_are_counted_while_watched_whichever_way_they_go_and_reads_are_not)
+{
+    announce_and_end(DW, 0);
+    ck_assert(dbio__inflight_watch(&table, ENTRY));
+    announce_and_end(DW, 1); /* before it is settled, too */
+    dbio__inflight_watch_settle(&table, ENTRY);
+    announce_and_end(DW, 1);
+    announce_and_end(BW, 1);
+    announce_and_end(EX, 1);
+    announce_and_end(DR, 0);
+    announce_and_end(BR, 0);
+    ck_assert_uint_eq(dbio__inflight_begun(&table, ENTRY + 1), 0);
+}
+END_TEST
+
+/* W3 */
+START_TEST(a_write_is_seen_from_its_announcement_to_its_end_where_it_writes)
+{
+    static const enum dbio_class writes[] = {DW, BW, EX};
+    struct dbio_announcement a;
+    size_t i;
+
+    for (i = 0; i < sizeof(writes) / sizeof(writes[0]); i++) {
+        (void)announce(&a, 7, writes[i], pages(4, 8));
+        ck_assert(dbio__inflight_is_written(&table, ENTRY, pages(0, 5)));
+        ck_assert(dbio__inflight_is_written(&table, ENTRY, pages(7, 9)));
+        ck_assert(!dbio__inflight_is_written(&table, ENTRY, pages(0, 4)));
+        ck_assert(!dbio__inflight_is_written(&table, ENTRY, pages(8, 9)));
+        ck_assert(!dbio__inflight_is_written(&table, ENTRY + 1, pages(0, 9)));
+        release(&a);
+        ck_assert(!dbio__inflight_is_written(&table, ENTRY, pages(0, 9)));
+    }
+    (void)announce(&a, 7, DR, pages(4, 8));
+    ck_assert(!dbio__inflight_is_written(&table, ENTRY, pages(0, 9)));
+    release(&a);
+}
+END_TEST
+
 Suite *
 t_suite(void)
 {
@@ -160,6 +225,9 @@ t_suite(void)
     tcase_add_test(cases, slots_from_the_upper_half_are_never_kept);
     tcase_add_test(cases, a_kept_slot_that_was_freed_behind_its_back_is_not_used);
     tcase_add_test(cases, a_barrier_serves_the_leaving_that_it_was_for_and_no_other);
+    tcase_add_test(cases, whoever_watches_before_it_is_settled_owes_a_barrier_and_nobody_after);
+    tcase_add_test(cases, writes_are_counted_while_watched_whichever_way_they_go_and_reads_are_not);
+    tcase_add_test(cases, a_write_is_seen_from_its_announcement_to_its_end_where_it_writes);
     suite_add_tcase(suite, cases);
     return suite;
 }
