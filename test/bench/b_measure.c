@@ -172,6 +172,14 @@ b_over(double a, double b)
     return b > 0 ? a / b : B_VOID;
 }
 
+double
+b_saved(double a, double b)
+{
+    if (b <= 0)
+        return B_VOID;
+    return a > 0 ? b / a : 0;
+}
+
 /* Sorted, what is void comes first. */
 static bool
 is_void(struct b_ratio *ratio, int rounds)

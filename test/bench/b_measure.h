@@ -50,6 +50,8 @@ struct b_ratio {
 double b_median(double *values, int count);
 /* a / b; 0 if a failed, B_VOID if b did. */
 double b_over(double a, double b);
+/* How many times less a cost is than b; likewise. */
+double b_saved(double a, double b);
 /* The median meets the bar, and not more than one round in five is below 0.95 of it. */
 bool b_met(struct b_ratio *ratio, int rounds);
 /* One line, or one JSON object. */

@@ -434,7 +434,7 @@ report(int rounds, int version)
         hot_dont.values[i] = b_over(dbio->hot, all[DONT][i].hot);
         scan_buffered.values[i] = b_over(dbio->scan, buffered->scan);
         scan_direct.values[i] = b_over(dbio->scan, all[DIRECT][i].scan);
-        cpu.values[i] = buffered->cpu <= 0 ? B_VOID : dbio->cpu > 0 ? buffered->cpu / dbio->cpu : 0;
+        cpu.values[i] = b_saved(dbio->cpu, buffered->cpu);
     }
     printf(options.json ? "{\"bench\": \"bench_scan\", \"rounds\": %d, \"scan_mib\": %zu, "
                           "\"limit_mib\": %zu, \"cgroup\": %d, \"contenders\": ["
