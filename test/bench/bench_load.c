@@ -371,6 +371,7 @@ main(int count, char **arguments)
                    options.directory, (int)getpid());
     b_remove_at_end(path);
     b_remove_at_end(control_path);
+    (void)b_control(control_path, true); /* can files be made here, and O_DIRECT? */
     rounds = b_rounds_run(&options, CONTENDERS, run, control_path, true);
     report(rounds, version);
     b_clean_up();
