@@ -181,11 +181,11 @@ run_sanitized() {
 
 run_benches() {
     local bench
-    for bench in "$root"/test/bench/*.c; do
+    for bench in "$root"/test/bench/bench_*.c; do
         [ -e "$bench" ] || continue
         bench=$(basename "$bench" .c)
         echo "== $bench"
-        "$build_base/release/test/$bench" || total_failed=$((total_failed + 1))
+        "$build_base/release/test/$bench" || [ $? -eq 77 ] || total_failed=$((total_failed + 1))
     done
 }
 

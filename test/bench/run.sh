@@ -9,22 +9,25 @@ usage: test/bench/run.sh [options] [NAME...]
 
 Runs the benchmarks, all or the named ones, one after another; each prints its figures and, for
 every bar that it has, "met" or "not met". Builds what is missing (preset release). W8a and W8b are
-stress tests (stress_processes, stress_async) for a minute, the naive mix beside dbio. batch (W1) runs on
-a device of memory's speed: zram, made and removed again, which takes root; else on DBIO_BENCH_DIR.
+stress tests (stress_processes, stress_async) for a minute, the naive mix beside dbio. W1 (batch), W2 (scan)
+and W6 (load) run on a device of memory's speed: zram, made and removed again, which takes root; else, or
+with --disk, on DBIO_BENCH_DIR. W2 and W6 need a memory cgroup, so root, and are skipped without.
 
   --list        name the benchmarks and what they measure
+  --disk        W1, W2, W6 on DBIO_BENCH_DIR, by default /var/tmp
+  --quick       W2 and W6 small: do they run? Their ratios mean little
   --json        one JSON array, an element for each benchmark
   --build DIR   use the build tree DIR instead of build/release in the source tree
   --help        this text
 
-Exit status: 0 all ran (bars met or not), 1 one could not be built or did not run, 2 wrong usage.
+Exit status: 0 all ran (bars met or not) or were skipped, 1 one could not be built or did not run, 2 wrong usage.
 END
 }
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 build=$root/build/release
-json=no
+json=no disk=no quick=no
 names=()
 
 wrong_usage() {
@@ -52,11 +55,28 @@ describe() {
     done
 }
 
+# add_name NAME: as in --list, or as the scoreboard calls it.
+add_name() {
+    case $1 in
+        W1) names+=(batch) ;;
+        W2) names+=(scan) ;;
+        W3) names+=(shared) ;;
+        W6) names+=(load) ;;
+        W8a | W8b) names+=("$1") ;;
+        *)
+            [ -e "$here/bench_${1#bench_}.c" ] || wrong_usage "no benchmark $1; --list names them"
+            names+=("${1#bench_}")
+            ;;
+    esac
+}
+
 parse_options() {
     while [ $# -gt 0 ]; do
         case $1 in
             --list) describe && exit 0 ;;
             --json) json=yes ;;
+            --disk) disk=yes ;;
+            --quick) quick=yes ;;
             --build)
                 [ $# -ge 2 ] || wrong_usage "--build needs a directory"
                 build=$2
@@ -64,10 +84,7 @@ parse_options() {
                 ;;
             --help | -h) usage && exit 0 ;;
             -*) wrong_usage "unknown option $1" ;;
-            *)
-                [ "$1" = W8a ] || [ "$1" = W8b ] || [ -e "$here/bench_${1#bench_}.c" ] || wrong_usage "no benchmark $1; --list names them"
-                names+=("${1#bench_}")
-                ;;
+            *) add_name "$1" ;;
         esac
         shift
     done
@@ -114,13 +131,13 @@ run_w8a() {
     rm -f "$log"
 }
 
-# A device of memory's speed with ext4, in $fast; empty where it cannot be had.
-fast='' zram=''
+# make_fast SIZE: a device of memory's speed with ext4, in $fast; empty where it cannot be had.
+fast='' zram='' running=''
 make_fast() {
-    [ "$(id -u)" -eq 0 ] && [ -r /sys/class/zram-control/hot_add ] || return 0
+    [ "$disk" = no ] && [ "$(id -u)" -eq 0 ] && [ -r /sys/class/zram-control/hot_add ] || return 0
     zram=$(cat /sys/class/zram-control/hot_add) || return 0
     fast=$(mktemp -d)
-    { echo 1G >"/sys/block/zram$zram/disksize" && mkfs.ext4 -q -b 4096 "/dev/zram$zram" &&
+    { echo "$1" >"/sys/block/zram$zram/disksize" && mkfs.ext4 -q -b 4096 "/dev/zram$zram" &&
         mount "/dev/zram$zram" "$fast"; } >/dev/null 2>&1 || remove_fast
 }
 remove_fast() {
@@ -131,21 +148,37 @@ remove_fast() {
     echo "$zram" >/sys/class/zram-control/hot_remove
     fast='' zram=''
 }
-trap remove_fast EXIT
-trap 'exit 1' INT TERM HUP PIPE
 
-# run_w1 OPTION...: on such a device.
-run_w1() {
-    local status=0
-    make_fast
-    if [ -n "$fast" ]; then
-        "$build/test/bench_batch" --dir "$fast" "$@" || status=$?
-    else
-        echo "batch: no zram here (root? CONFIG_ZRAM?): on ${DBIO_BENCH_DIR:-/var/tmp}" >&2
-        "$build/test/bench_batch" "$@" || status=$?
+# Also when told to end: the benchmark first, which removes its files and its cgroup.
+clean_up() {
+    if [ -n "$running" ]; then
+        kill -TERM "$running" 2>/dev/null || true
+        wait "$running" 2>/dev/null || true
     fi
     remove_fast
-    return $status
+}
+trap clean_up EXIT
+trap 'exit 1' INT TERM HUP PIPE
+
+# run_fast NAME SIZE OPTION...: on such a device. In the background, because a shell that waits for a
+# foreground program does not hear of signals until it ends.
+run_fast() {
+    local name=$1 size=$2 status=0
+    shift 2
+    [ "$json" = no ] || set -- "$@" --json
+    make_fast "$size"
+    if [ -n "$fast" ]; then
+        [ "$name" = batch ] || set -- "$@" --memory
+        set -- "$@" --dir "$fast"
+    elif [ "$disk" = no ]; then
+        echo "$name: no zram here (root? CONFIG_ZRAM?): on ${DBIO_BENCH_DIR:-/var/tmp}" >&2
+    fi
+    "$build/test/bench_$name" "$@" &
+    running=$!
+    wait "$running" || status=$?
+    running=''
+    remove_fast
+    [ $status -eq 77 ] || return $status
 }
 
 # run_w8b: the bar: nothing older read back through dbio, something by the naive mix.
@@ -204,9 +237,11 @@ run_benches() {
         elif [ "$name" = W8b ]; then
             run_w8b || failed=1
         elif [ "$name" = batch ]; then
+            run_fast batch 1G || failed=1
+        elif [ "$name" = scan ] || [ "$name" = load ]; then
             options=()
-            [ "$json" = no ] || options=(--json)
-            run_w1 ${options[@]+"${options[@]}"} || failed=1
+            [ "$quick" = no ] || options=(--quick)
+            run_fast "$name" 4G ${options[@]+"${options[@]}"} || failed=1
         elif [ "$json" = yes ]; then
             "$build/test/bench_$name" --json || failed=1
         else
