@@ -137,12 +137,25 @@ submit_uring(struct dbio_ring *ring)
     struct uring *made = uring_of(ring);
     int taken;
 
-    do {
-        taken = io_uring_submit(&made->uring.kernel);
+    /* What completes while it is submitted is dealt with in the same system call. */
+    while (io_uring_sq_ready(&made->uring.kernel) > 0) {
+        taken = io_uring_submit_and_get_events(&made->uring.kernel);
         if (taken < 0 && taken != -EINTR)
             return taken;
-    } while (io_uring_sq_ready(&made->uring.kernel) > 0);
+    }
     return 0;
+}
+
+/* Deferred work, and what did not fit in, come only when the kernel is entered. The kernel sets the
+ * flags after it has put these where it keeps them; seen too late they are seen at the next look, or
+ * by a wait, which enters it. */
+static bool
+has_hidden(const struct dbio_uring *uring)
+{
+    unsigned flags = IO_URING_READ_ONCE(*uring->kernel.sq.kflags);
+
+    return (uring->kernel.flags & IORING_SETUP_TASKRUN_FLAG) == 0 ||
+           (flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
 }
 
 static unsigned
@@ -152,8 +165,7 @@ reap_uring(struct dbio_ring *ring, struct dbio_ring_answer *answers, unsigned mo
     struct io_uring_cqe *completion;
     unsigned head, seen = 0, count = 0;
 
-    /* Deferred work, and what did not fit in, come only when the kernel is entered. */
-    if (io_uring_cq_ready(&made->uring.kernel) == 0)
+    if (io_uring_cq_ready(&made->uring.kernel) == 0 && has_hidden(&made->uring))
         (void)io_uring_get_events(&made->uring.kernel);
     io_uring_for_each_cqe(&made->uring.kernel, head, completion)
     {

@@ -14,19 +14,22 @@
 
 /* Best first. DEFER_TASKRUN (6.1): completions are dealt with when we look for them, and not by an
  * interruption of what the thread is doing; it needs SINGLE_ISSUER (6.0). COOP_TASKRUN (5.19): at
- * the thread's next system call. SUBMIT_ALL (5.18): an entry that is refused does not hold up those
+ * the thread's next system call. TASKRUN_FLAG (5.19): either says in shared memory that there are any,
+ * so that looking for them in vain costs no system call. SUBMIT_ALL (5.18): an entry that is refused does not hold up those
  * behind it. */
 static const struct {
     unsigned flags;
     const char *features, *with_buffers;
 } setups[] = {
-    {IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL,
+    {IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
+         IORING_SETUP_SUBMIT_ALL,
      "single issuer, deferred task work", "single issuer, deferred task work, registered buffers"},
-    {IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SUBMIT_ALL,
+    {IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
+         IORING_SETUP_SUBMIT_ALL,
      "single issuer, cooperative task work",
      "single issuer, cooperative task work, registered buffers"},
-    {IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SUBMIT_ALL, "cooperative task work",
-     "cooperative task work, registered buffers"},
+    {IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL,
+     "cooperative task work", "cooperative task work, registered buffers"},
     {IORING_SETUP_SUBMIT_ALL, "submit all", "submit all, registered buffers"},
     {0, "none", "registered buffers"},
 };
