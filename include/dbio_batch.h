@@ -43,7 +43,8 @@ DBIO_BEGIN_DECLS
  *
  * Arguments: `options` may be NULL; read during the call only. `depth`: requests that may be
  *            prepared, outstanding or completed and not yet taken out, 1 to 4096; default 128.
- * Memory:    about 450 bytes per request beside the ring, which children of fork do not get.
+ * Memory:    about 450 bytes per request beside the ring, which children of fork do not get. A ring
+ *            that uses buffers (dbio_buffer.h) has them pinned until the batch is destroyed.
  * Fork:      a child cannot use it, and need not destroy it; requests stay the parent's.
  * Returns:   0, and *batch. Where io_uring is refused (kernel.io_uring_disabled, seccomp, an old
  *            kernel) or DBIO_BACKEND=threads is set, threads serve it; dbio_batch_describe() says
@@ -148,7 +149,8 @@ DBIO_EXPORT DBIO_MUST_USE int dbio_batch_cancel(struct dbio_batch *batch, uint64
  * dbio_batch_describe() - what carries the batch out, in words.
  *
  * Returns:   "io_uring: " and the features the kernel granted, or "threads: " and why, in memory of
- *            the batch; NULL for a NULL batch.
+ *            the batch; NULL for a NULL batch. "registered buffers, not all: " and why: the kernel
+ *            pins no more (RLIMIT_MEMLOCK: raise it); requests from other buffers go unregistered.
  * Since:     0.1
  */
 DBIO_EXPORT const char *dbio_batch_describe(struct dbio_batch *batch);

@@ -21,6 +21,8 @@ enum dbio_ring_code {
     DBIO_RING_FDATASYNC,
 };
 
+#define DBIO_RING_NO_BUFFER (-1)
+
 struct dbio_ring_request {
     enum dbio_ring_code code;
     int fd;
@@ -28,6 +30,8 @@ struct dbio_ring_request {
     int count;                  /* entries of `vector`, at least 1 */
     const struct iovec *vector; /* valid until the answer */
     uint64_t offset;            /* bytes */
+    int buffer; /* `vector`, of one piece, lies within the buffer that was adopted as this; or
+                   DBIO_RING_NO_BUFFER */
     uint64_t flush_bytes; /* not 0: a write, and behind it, if it was whole, sync_file_range of so
                                    many bytes from flush_offset that waits for the writeback */
     uint64_t flush_offset;
@@ -58,6 +62,10 @@ struct dbio_ring_kind {
     /* Waits until an answer is there, `wake_fd` (>= 0) is readable, the time is up (0: at once;
      * UINT64_MAX: never) or a signal comes: -EINTR. */
     int (*wait)(struct dbio_ring *ring, uint64_t timeout_ns, int wake_fd);
+    /* Takes note of memory that many requests are going to use, under a number below
+     * ring->buffers that has none yet; it stays until the ring is closed. 0, or why not: -ENOMEM
+     * (RLIMIT_MEMLOCK), -EOPNOTSUPP (memory of a file) and the like. */
+    int (*adopt)(struct dbio_ring *ring, unsigned number, const struct iovec *memory);
     /* Asks for the request to be given up. It is answered all the same. */
     void (*cancel)(struct dbio_ring *ring, uint64_t token);
     /* The features that the kernel granted, in words. */
@@ -66,6 +74,7 @@ struct dbio_ring_kind {
 
 struct dbio_ring {
     const struct dbio_ring_kind *kind;
+    unsigned buffers; /* so many can be adopted; 0: none, and there is no `adopt` */
 };
 
 /* io_uring(7). Where dbio was built without liburing: open answers -ENOSYS. */

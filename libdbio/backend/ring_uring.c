@@ -23,8 +23,7 @@
 
 struct uring {
     struct dbio_ring ring;
-    struct io_uring kernel;
-    const char *features;
+    struct dbio_uring uring;
     bool listening; /* a poll of the descriptor to be woken by is under way */
 };
 
@@ -42,12 +41,13 @@ open_uring(unsigned depth, struct dbio_ring **ring)
 
     if (made == NULL)
         return -ENOMEM;
-    error = dbio__uring_open(depth < 4 ? 4 : depth, &made->kernel, &made->features);
+    error = dbio__uring_open(depth < 4 ? 4 : depth, &made->uring);
     if (error != 0) {
         dbio__mem_free(made, sizeof(*made));
         return error;
     }
     made->ring.kind = &dbio__ring_uring;
+    made->ring.buffers = made->uring.buffers;
     *ring = &made->ring;
     return 0;
 }
@@ -57,28 +57,42 @@ close_uring(struct dbio_ring *ring)
 {
     struct uring *made = uring_of(ring);
 
-    io_uring_queue_exit(&made->kernel);
+    io_uring_queue_exit(&made->uring.kernel);
     dbio__mem_free(made, sizeof(*made));
+}
+
+/* A transfer of one piece needs no import of a vector, and no pinning where its memory is registered.
+ * Longer ones than an entry has room for do not come: dbio cuts at 1 GiB (engine/batch_run.c). */
+static void
+prepare_piece(struct io_uring_sqe *entry, const struct dbio_ring_request *request, bool write)
+{
+    void *memory = request->vector->iov_base;
+    unsigned length = (unsigned)request->vector->iov_len;
+
+    if (request->buffer == DBIO_RING_NO_BUFFER && write)
+        io_uring_prep_write(entry, request->fd, memory, length, request->offset);
+    else if (request->buffer == DBIO_RING_NO_BUFFER)
+        io_uring_prep_read(entry, request->fd, memory, length, request->offset);
+    else if (write)
+        io_uring_prep_write_fixed(entry, request->fd, memory, length, request->offset,
+                                  request->buffer);
+    else
+        io_uring_prep_read_fixed(entry, request->fd, memory, length, request->offset,
+                                 request->buffer);
 }
 
 static void
 prepare_transfer(struct io_uring_sqe *entry, const struct dbio_ring_request *request)
 {
     bool write = request->code == DBIO_RING_WRITE;
-    const struct iovec *first = request->vector;
+    unsigned count = (unsigned)request->count;
 
-    /* A transfer of one piece needs no import of a vector. Longer ones than an entry has room for
-     * do not come: dbio cuts at 1 GiB (engine/batch_run.c). */
-    if (request->count == 1 && write)
-        io_uring_prep_write(entry, request->fd, first->iov_base, (unsigned)first->iov_len,
-                            request->offset);
-    else if (request->count == 1)
-        io_uring_prep_read(entry, request->fd, first->iov_base, (unsigned)first->iov_len,
-                           request->offset);
+    if (count == 1)
+        prepare_piece(entry, request, write);
     else if (write)
-        io_uring_prep_writev(entry, request->fd, first, (unsigned)request->count, request->offset);
+        io_uring_prep_writev(entry, request->fd, request->vector, count, request->offset);
     else
-        io_uring_prep_readv(entry, request->fd, first, (unsigned)request->count, request->offset);
+        io_uring_prep_readv(entry, request->fd, request->vector, count, request->offset);
     entry->rw_flags = request->rwf;
 }
 
@@ -89,9 +103,9 @@ queue_uring(struct dbio_ring *ring, const struct dbio_ring_request *request)
     unsigned wanted = request->flush_bytes != 0 ? 2 : 1;
     struct io_uring_sqe *entry;
 
-    if (io_uring_sq_space_left(&made->kernel) < wanted) /* a chain goes in whole */
+    if (io_uring_sq_space_left(&made->uring.kernel) < wanted) /* a chain goes in whole */
         return false;
-    entry = io_uring_get_sqe(&made->kernel);
+    entry = io_uring_get_sqe(&made->uring.kernel);
     switch (request->code) {
     case DBIO_RING_READ:
     case DBIO_RING_WRITE:
@@ -109,7 +123,7 @@ queue_uring(struct dbio_ring *ring, const struct dbio_ring_request *request)
         return true;
     /* A short write breaks the chain. */
     entry->flags |= IOSQE_IO_LINK;
-    entry = io_uring_get_sqe(&made->kernel);
+    entry = io_uring_get_sqe(&made->uring.kernel);
     io_uring_prep_sync_file_range(
         entry, request->fd, (unsigned)request->flush_bytes, request->flush_offset,
         SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
@@ -123,12 +137,25 @@ submit_uring(struct dbio_ring *ring)
     struct uring *made = uring_of(ring);
     int taken;
 
-    do {
-        taken = io_uring_submit(&made->kernel);
+    /* What completes while it is submitted is dealt with in the same system call. */
+    while (io_uring_sq_ready(&made->uring.kernel) > 0) {
+        taken = io_uring_submit_and_get_events(&made->uring.kernel);
         if (taken < 0 && taken != -EINTR)
             return taken;
-    } while (io_uring_sq_ready(&made->kernel) > 0);
+    }
     return 0;
+}
+
+/* Deferred work, and what did not fit in, come only when the kernel is entered. The kernel sets the
+ * flags after it has put these where it keeps them; seen too late they are seen at the next look, or
+ * by a wait, which enters it. */
+static bool
+has_hidden(const struct dbio_uring *uring)
+{
+    unsigned flags = IO_URING_READ_ONCE(*uring->kernel.sq.kflags);
+
+    return (uring->kernel.flags & IORING_SETUP_TASKRUN_FLAG) == 0 ||
+           (flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
 }
 
 static unsigned
@@ -138,10 +165,9 @@ reap_uring(struct dbio_ring *ring, struct dbio_ring_answer *answers, unsigned mo
     struct io_uring_cqe *completion;
     unsigned head, seen = 0, count = 0;
 
-    /* Deferred work, and what did not fit in, come only when the kernel is entered. */
-    if (io_uring_cq_ready(&made->kernel) == 0)
-        (void)io_uring_get_events(&made->kernel);
-    io_uring_for_each_cqe(&made->kernel, head, completion)
+    if (io_uring_cq_ready(&made->uring.kernel) == 0 && has_hidden(&made->uring))
+        (void)io_uring_get_events(&made->uring.kernel);
+    io_uring_for_each_cqe(&made->uring.kernel, head, completion)
     {
         if (count == most)
             break;
@@ -152,7 +178,7 @@ reap_uring(struct dbio_ring *ring, struct dbio_ring_answer *answers, unsigned mo
             answers[count++] = (struct dbio_ring_answer){.token = completion->user_data,
                                                          .result = completion->res};
     }
-    io_uring_cq_advance(&made->kernel, seen);
+    io_uring_cq_advance(&made->uring.kernel, seen);
     return count;
 }
 
@@ -163,7 +189,7 @@ listen_to(struct uring *made, int wake_fd)
 
     if (made->listening)
         return;
-    entry = io_uring_get_sqe(&made->kernel);
+    entry = io_uring_get_sqe(&made->uring.kernel);
     if (entry == NULL)
         return; /* the caller submits and comes again */
     io_uring_prep_poll_add(entry, wake_fd, POLLIN);
@@ -184,17 +210,26 @@ wait_uring(struct dbio_ring *ring, uint64_t timeout_ns, int wake_fd)
         listen_to(made, wake_fd);
     if (timeout_ns == 0)
         return submit_uring(ring);
-    error = io_uring_submit_and_wait_timeout(&made->kernel, &completion, 1,
+    error = io_uring_submit_and_wait_timeout(&made->uring.kernel, &completion, 1,
                                              timeout_ns == UINT64_MAX ? NULL : &limit, NULL);
     return error == -EINTR ? error
                            : 0; /* what else it may be shows when the answers are looked at */
+}
+
+static int
+adopt_uring(struct dbio_ring *ring, unsigned number, const struct iovec *memory)
+{
+    int done = io_uring_register_buffers_update_tag(&uring_of(ring)->uring.kernel, number, memory,
+                                                    NULL, 1);
+
+    return done < 0 ? done : 0;
 }
 
 static void
 cancel_uring(struct dbio_ring *ring, uint64_t token)
 {
     struct uring *made = uring_of(ring);
-    struct io_uring_sqe *entry = io_uring_get_sqe(&made->kernel);
+    struct io_uring_sqe *entry = io_uring_get_sqe(&made->uring.kernel);
 
     if (entry == NULL)
         return;
@@ -205,7 +240,7 @@ cancel_uring(struct dbio_ring *ring, uint64_t token)
 static const char *
 describe_uring(const struct dbio_ring *ring)
 {
-    return ((const struct uring *)(const void *)ring)->features;
+    return ((const struct uring *)(const void *)ring)->uring.features;
 }
 
 const struct dbio_ring_kind dbio__ring_uring = {
@@ -216,6 +251,7 @@ const struct dbio_ring_kind dbio__ring_uring = {
     .submit = submit_uring,
     .reap = reap_uring,
     .wait = wait_uring,
+    .adopt = adopt_uring,
     .cancel = cancel_uring,
     .describe = describe_uring,
 };

@@ -146,13 +146,16 @@ dbio__batch_create(struct dbio_context *context, unsigned depth, struct dbio_bat
 const char *
 dbio__batch_describe(struct dbio_batch *batch)
 {
+    const char *refused = batch->adopt_refusal != 0 ? dbio__err_text(batch->adopt_refusal) : "";
+
     if (batch->ring == NULL)
         (void)snprintf(batch->words, sizeof(batch->words), "threads: %s",
                        dbio__err_text(batch->refusal));
     else
-        (void)snprintf(batch->words, sizeof(batch->words), "%s: %s",
+        (void)snprintf(batch->words, sizeof(batch->words), "%s: %s%s%s",
                        batch->ring->kind == &dbio__ring_uring ? "io_uring" : "null",
-                       batch->ring->kind->describe(batch->ring));
+                       batch->ring->kind->describe(batch->ring),
+                       *refused != '\0' ? ", not all: " : "", refused);
     return batch->words;
 }
 

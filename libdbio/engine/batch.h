@@ -65,7 +65,9 @@ struct dbio_batch {
     struct dbio_context *context;
     struct dbio_ring *ring; /* NULL: the crew does it all */
     int refusal;            /* why, -errno */
-    char words[96];         /* the same in words */
+    uint32_t adopted;       /* regions that the context lends buffers from, and the ring knows */
+    int adopt_refusal;      /* why it would not take another, -errno; it is not asked again */
+    char words[160];        /* all that in words */
     uint32_t thread, forks; /* whose it is */
     unsigned depth;
     struct dbio_link mine; /* in the thread's list */

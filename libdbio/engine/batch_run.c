@@ -13,6 +13,7 @@
 #include <sys/eventfd.h>
 
 #include "base/err.h"
+#include "base/region.h"
 #include "engine/batch.h"
 #include "engine/durability.h"
 #include "engine/exclusive.h"
@@ -144,6 +145,39 @@ queue_request(struct dbio_batch_request *request, const struct dbio_ring_request
     return true;
 }
 
+/* The regions that buffers are lent from, as far as the ring does not know them. They stay until the
+ * context goes, and so long as it has batches it does not. */
+static void
+adopt_regions(struct dbio_batch *batch)
+{
+    struct iovec regions[DBIO_REGIONS_MOST];
+    uint32_t there = dbio__buffers_regions(&batch->context->buffers, regions, DBIO_REGIONS_MOST);
+
+    while (batch->adopted < there && batch->adopted < batch->ring->buffers) {
+        int error = batch->ring->kind->adopt(batch->ring, batch->adopted, &regions[batch->adopted]);
+
+        if (error != 0) {
+            batch->adopt_refusal = error;
+            return;
+        }
+        batch->adopted++;
+    }
+}
+
+/* What the ring knows the memory of a request as. */
+static int
+buffer_of(struct dbio_batch *batch, const struct iovec *memory)
+{
+    int region;
+
+    if (batch->ring->buffers == 0)
+        return DBIO_RING_NO_BUFFER;
+    region = dbio__buffers_region_of(&batch->context->buffers, memory->iov_base, memory->iov_len);
+    if (region >= (int)batch->adopted && batch->adopt_refusal == 0)
+        adopt_regions(batch);
+    return region >= 0 && region < (int)batch->adopted ? region : DBIO_RING_NO_BUFFER;
+}
+
 static uint64_t
 token_of(const struct dbio_batch_request *request)
 {
@@ -164,11 +198,14 @@ describe(const struct dbio_batch_request *request, struct dbio_ring_request *wan
         .count = request->count,
         .vector = t->cursor.vector,
         .offset = t->offset,
+        .buffer = DBIO_RING_NO_BUFFER,
         .token = token_of(request),
     };
     switch (request->settled.choice.route) {
     case DBIO_ROUTE_DIRECT:
         wanted->fd = dbio__file_direct(t->file);
+        if (request->count == 1)
+            wanted->buffer = buffer_of(request->batch, t->cursor.vector);
         break;
     case DBIO_ROUTE_BUFFERED:
         break;
@@ -249,6 +286,7 @@ start_sync(struct dbio_batch_request *request)
     struct dbio_ring_request wanted = {
         .code = request->code == DBIO_BATCH_FSYNC ? DBIO_RING_FSYNC : DBIO_RING_FDATASYNC,
         .fd = request->transfer.file->descriptors->buffered,
+        .buffer = DBIO_RING_NO_BUFFER,
         .token = token_of(request),
     };
 

@@ -384,16 +384,12 @@ dbio__file_close(struct dbio_file *file)
 }
 
 int
-dbio__file_direct(struct dbio_file *file)
+dbio__file_open_direct(struct dbio_file *file)
 {
     struct dbio_descriptors *descriptors = file->descriptors;
-    /* Acquire pairs with the store below; the number is all there is to see. */
-    int fd = atomic_load_explicit(&descriptors->direct, memory_order_acquire);
-
     uint64_t refused, now;
+    int fd;
 
-    if (DBIO_LIKELY(fd >= 0))
-        return fd;
     /* What was refused a moment ago still is: a request must not cost an open in vain. */
     now = dbio__clock_coarse_ns();
     refused = atomic_load_explicit(&descriptors->refused_ns, memory_order_relaxed);

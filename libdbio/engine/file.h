@@ -47,8 +47,18 @@ dbio__file_alive(const struct dbio_file *file)
     return dbio__pool_alive(DBIO_FILE_MAGIC, &file->pooled);
 }
 
+/* Opens the O_DIRECT descriptor, which is not there yet. */
+int dbio__file_open_direct(struct dbio_file *file);
+
 /* The O_DIRECT descriptor, opened now if need be; DBIO_FD_NONE if it cannot be had. */
-int dbio__file_direct(struct dbio_file *file);
+static inline int
+dbio__file_direct(struct dbio_file *file)
+{
+    /* Acquire pairs with the store in dbio__file_open_direct(); the number is all there is to see. */
+    int fd = atomic_load_explicit(&file->descriptors->direct, memory_order_acquire);
+
+    return DBIO_LIKELY(fd >= 0) ? fd : dbio__file_open_direct(file);
+}
 
 /* Is the descriptor that was lent still open on this file? True if none was. */
 bool dbio__file_is_true(const struct dbio_file *file);

@@ -33,6 +33,8 @@ static struct faulty {
     struct dbio_ring_request queued[ROOM];
     struct dbio_ring_answer answers[2 * ROOM];
     unsigned queued_count, answered;
+    unsigned adoptions, adopted; /* asked for, granted */
+    unsigned grants;             /* so many are granted */
 } faulty;
 
 static bool
@@ -46,6 +48,19 @@ queue_faulty(struct dbio_ring *ring, const struct dbio_ring_request *request)
     ck_assert_uint_lt(faulty.queued_count, ROOM);
     faulty.queued[faulty.queued_count++] = *request;
     return true;
+}
+
+static int
+adopt_faulty(struct dbio_ring *ring, unsigned number, const struct iovec *memory)
+{
+    (void)ring;
+    ck_assert_uint_eq(number, faulty.adopted); /* each once, in turn */
+    ck_assert_uint_ge(memory->iov_len, DBIO_REGION_LEAST);
+    faulty.adoptions++;
+    if (faulty.adopted == faulty.grants)
+        return -ENOMEM;
+    faulty.adopted++;
+    return 0;
 }
 
 static int64_t
@@ -121,12 +136,21 @@ close_faulty(struct dbio_ring *ring)
     ck_assert_uint_eq(faulty.queued_count + faulty.answered, 0);
 }
 
+static const char *
+describe_faulty(const struct dbio_ring *ring)
+{
+    (void)ring;
+    return "faulty";
+}
+
 static const struct dbio_ring_kind kind = {.name = "faulty",
                                            .close = close_faulty,
                                            .queue = queue_faulty,
                                            .submit = submit_faulty,
                                            .reap = reap_faulty,
-                                           .wait = wait_faulty};
+                                           .wait = wait_faulty,
+                                           .adopt = adopt_faulty,
+                                           .describe = describe_faulty};
 
 /* A batch with that ring in place of its own. */
 static struct dbio_batch *
@@ -284,6 +308,49 @@ START_TEST(a_ring_that_takes_nothing_for_a_while_loses_nothing)
 }
 END_TEST
 
+/* More regions than the ring has places for, or than it will take: those that it knows go registered,
+ * the others like any memory. */
+START_TEST(memory_that_the_ring_does_not_take_goes_as_any)
+{
+    static const struct {
+        unsigned places, grants, adoptions;
+        bool told;
+    } cases[] = {{0, 9, 0, false}, {1, 9, 1, false}, {2, 9, 2, false},
+                 {9, 0, 1, true},  {9, 1, 2, true},  {9, 9, 3, false}};
+    struct t_rig rig = t_rig(t_scratch(), DBIO_MODE_DIRECT, SIZE);
+    struct dbio_batch *batch = faulty_batch(rig.context);
+    void *lent[3], *own = t_patterned(T_PAGE, T_NEW, 3 * T_PAGE);
+    struct dbio_completion one;
+
+    faulty.ring.buffers = cases[_i].places;
+    faulty.grants = cases[_i].grants;
+    for (int i = 0; i < 3; i++) /* a region each */
+        ck_assert_int_eq(dbio_buffer_acquire(rig.context, 16 << 20, &lent[i]), 0);
+    for (int i = 11; i >= 0; i--) {
+        void *memory = i % 4 == 3 ? own : lent[i % 4];
+        int known = i % 4 < 3 && i % 4 < (int)faulty.adopted ? i % 4 : DBIO_RING_NO_BUFFER;
+
+        t_pattern_fill(memory, T_PAGE, T_NEW, (uint64_t)(i % 4) * T_PAGE);
+        ck_assert_int_eq(dbio_batch_write(batch, rig.file, memory, T_PAGE,
+                                          (off_t)((size_t)(i % 4) * T_PAGE), 0, 1),
+                         0);
+        one = only(batch);
+        ck_assert_int_eq(one.result, (int64_t)T_PAGE);
+        if (one.route != DBIO_ROUTE_DIRECT)
+            t_skip("no direct I/O here, so nothing to register for");
+        if (i < 8)
+            ck_assert_int_eq(faulty.queued[0].buffer, known);
+    }
+    ck_assert_uint_eq(faulty.adoptions, cases[_i].adoptions);
+    ck_assert_int_eq(strstr(dbio_batch_describe(batch), "not all") != NULL, cases[_i].told);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(dbio_buffer_release(rig.context, lent[i]), 0);
+    ck_assert_int_eq(dbio_batch_destroy(batch), 0);
+    t_close(rig.context, rig.file);
+    t_verify_new(rig.path, 4 * T_PAGE, 0);
+}
+END_TEST
+
 /* Each system call that a batch makes beside its ring fails, the first, the second, ... */
 START_TEST(whatever_call_fails_the_batch_goes_on)
 {
@@ -321,6 +388,7 @@ t_suite(void)
     tcase_add_loop_test(cases, a_failed_flush_is_latched_and_one_that_was_not_made_is_made, 0, 4);
     tcase_add_loop_test(cases, a_failed_sync_is_latched_and_an_interrupted_one_is_repeated, 0, 4);
     tcase_add_loop_test(cases, a_ring_that_takes_nothing_for_a_while_loses_nothing, 0, 12);
+    tcase_add_loop_test(cases, memory_that_the_ring_does_not_take_goes_as_any, 0, 6);
     tcase_add_test(cases, whatever_call_fails_the_batch_goes_on);
     suite_add_tcase(suite, cases);
     return suite;
