@@ -23,7 +23,11 @@
 /* Reads that run on before we believe it, and fewer if the handle was opened for that. */
 #define RUN_LEAST        4u
 #define RUN_LEAST_WISHED 1u
-#define STRAYS_MOST      16u /* reads elsewhere, one after the other, before the window goes */
+/* Reads of so many bytes go on as ever where they take no longer than a copy would: PACE_LEAST ns
+ * per KiB; and in a batch, which has many of them under way. */
+#define LONG_READ   ((size_t)32 * 1024)
+#define PACE_LEAST  600u
+#define STRAYS_MOST 16u /* reads elsewhere, one after the other, before the window goes */
 
 static bool
 is_wished(const struct dbio_file *file)
@@ -55,6 +59,25 @@ is_apart(const struct dbio_file *file, const struct dbio_transfer *t)
     return t->length > READ_MOST || t->held || t->dontcache ||
            file->options.pattern == DBIO_PATTERN_RANDOM || file->context->ahead.most == 0 ||
            file->descriptors->lent != DBIO_FD_NONE;
+}
+
+static bool
+gains_nothing(struct dbio_file *file, const struct dbio_transfer *t, bool batch)
+{
+    uint32_t pace = atomic_load_explicit(&file->ahead.pace, memory_order_relaxed);
+
+    return t->length >= LONG_READ && (batch || pace < PACE_LEAST); /* 0: not known yet */
+}
+
+void
+dbio__readahead_note_pace(struct dbio_file *file, size_t bytes, uint64_t time_ns)
+{
+    uint64_t now = time_ns * 1024 / (bytes + 1), pace;
+
+    pace = atomic_load_explicit(&file->ahead.pace, memory_order_relaxed);
+    pace = pace == 0 ? now : (3 * pace + now) / 4;
+    pace = pace == 0 ? 1 : pace > UINT32_MAX ? UINT32_MAX : pace;
+    atomic_store_explicit(&file->ahead.pace, (uint32_t)pace, memory_order_relaxed);
 }
 
 static struct dbio_window *
@@ -245,6 +268,11 @@ dbio__readahead_serve(struct dbio_transfer *t, struct dbio_readahead_waiter *wai
     if (window == NULL && !on)
         return DBIO_AHEAD_NO;
     if (!dbio__file_standing(file).direct)
+        return DBIO_AHEAD_NO;
+    t->timed = on && t->length >= LONG_READ;
+    if (gains_nothing(file, t, waiter != NULL))
+        on = false;
+    if (window == NULL && !on)
         return DBIO_AHEAD_NO;
     /* Of a parent's handle: none. */
     if (window == NULL && atomic_load(&file->ahead.window) == NULL)

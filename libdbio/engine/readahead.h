@@ -15,6 +15,7 @@
 #define ENGINE_READAHEAD_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/list.h"
@@ -27,6 +28,7 @@ struct dbio_window;
 struct dbio_readahead {
     _Atomic uint64_t next;                /* where a read would run on */
     _Atomic uint32_t run;                 /* reads that did so, one after the other */
+    _Atomic uint32_t pace;                /* ns per KiB of the longer ones; 0: not known */
     _Atomic(struct dbio_window *) window; /* NULL until reads ran on for the first time */
 };
 
@@ -47,6 +49,10 @@ enum dbio_ahead {
  * a thread that has batches to look after, it never does. */
 enum dbio_ahead dbio__readahead_serve(struct dbio_transfer *transfer,
                                       struct dbio_readahead_waiter *waiter);
+
+/* A longer read that runs on took so long: where the device is as fast as memory, nothing is gained
+ * by a copy. */
+void dbio__readahead_note_pace(struct dbio_file *file, size_t bytes, uint64_t time_ns);
 
 /* The handle is about to go: waits for what is on its way. */
 void dbio__readahead_stop(struct dbio_file *file);

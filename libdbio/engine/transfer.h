@@ -26,6 +26,7 @@ struct dbio_transfer {
     bool atomic, nowait, dontcache;
     bool held;    /* the caller holds an exclusive announcement over the range */
     bool ahead;   /* of dbio's own: for later */
+    bool timed;   /* ... and wants to know how long it takes */
     bool tracked; /* dbio__readahead_serve() has seen it */
     bool absent;  /* settled, and nothing of the range was cached */
     /* NULL: the calling thread announces and waits. Else a batch does, and never waits. */

@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "engine/residency.h"
 #include "engine/transfer.h"
+#include "os/clock.h"
 #include "os/sys.h"
 
 /* Reads whole blocks around the range into an aligned buffer and copies what was asked for. */
@@ -196,12 +197,18 @@ ssize_t
 dbio__transfer_read(struct dbio_transfer *t)
 {
     struct dbio_settled settled;
+    uint64_t begun;
+    ssize_t result;
     int error;
 
     if (!t->ahead && dbio__readahead_serve(t, NULL) == DBIO_AHEAD_SERVED)
         return (ssize_t)t->done;
     error = dbio__transfer_read_settle(t, &settled);
-    if (error != 0 && t->done > 0)
-        return (ssize_t)t->done;
-    return error != 0 ? error : dbio__transfer_read_rest(t, &settled, DBIO_TRANSFER_BEGIN);
+    if (error != 0)
+        return t->done > 0 ? (ssize_t)t->done : error;
+    begun = t->timed ? dbio__clock_ns() : 0;
+    result = dbio__transfer_read_rest(t, &settled, DBIO_TRANSFER_BEGIN);
+    if (t->timed && result > 0)
+        dbio__readahead_note_pace(t->file, (size_t)result, dbio__clock_ns() - begun);
+    return result;
 }

@@ -45,7 +45,7 @@ struct figures {
     bool done, refused, wrong, huge;
     double scan, hot;       /* MiB/s, reads/s */
     double cpu, cpu_thread; /* seconds: all but the hot thread; the scanning thread alone */
-    double direct;          /* dbio: share of the scan's requests that went O_DIRECT */
+    double direct; /* dbio: share of the scan's requests that went O_DIRECT, ahead or not */
 };
 
 /* How a file is read. */
@@ -254,7 +254,11 @@ run_dbio(void *argument)
     if (dbio_why(reader.file, &why) == 0)
         for (i = 0; i < DBIO_ROUTE_COUNT; i++)
             requests += why.routes[i];
-    shared->direct = requests == 0 ? 0 : (double)why.routes[DBIO_ROUTE_DIRECT] / (double)requests;
+    shared->direct =
+        requests == 0
+            ? 0
+            : (double)(why.routes[DBIO_ROUTE_DIRECT] + why.routes[DBIO_ROUTE_DIRECT_BOUNCE]) /
+                  (double)requests;
     if (dbio_buffer_release(context, memory) != 0 || dbio_close(reader.file) != 0 ||
         dbio_close(hot.reader.file) != 0 || dbio_context_destroy(context) != 0)
         shared->wrong = true;
