@@ -64,7 +64,7 @@ standing_by_role(enum dbio_role role)
     static const struct dbio_standing table[] = {
         [DBIO_ROLE_DATA] = {.large_direct = true, .reason = DBIO_REASON_ROLE_DATA},
         [DBIO_ROLE_LOG] = {.reason = DBIO_REASON_ROLE_LOG},
-        [DBIO_ROLE_TEMP] = {.reason = DBIO_REASON_ROLE_TEMP},
+        [DBIO_ROLE_TEMP] = {.large_direct = true, .reason = DBIO_REASON_ROLE_TEMP},
         [DBIO_ROLE_SCAN] = {.direct = true, .reason = DBIO_REASON_ROLE_SCAN},
     };
 

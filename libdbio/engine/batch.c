@@ -207,6 +207,7 @@ dbio__batch_take(struct dbio_batch *batch)
     dbio__list_remove(&request->link);
     request->next = NULL;
     request->linked = false;
+    request->alone = false;
     return request;
 }
 
@@ -238,7 +239,8 @@ dbio__batch_submit(struct dbio_batch *batch)
         const struct dbio_batch_request *each;
 
         dbio__list_remove(&request->link);
-        for (each = request; each != NULL; each = each->next)
+        dbio__batch_join(batch, request);
+        for (each = request; each != NULL; each = each->riders != NULL ? each->riders : each->next)
             count++;
         dbio__batch_start(request);
         dbio__batch_start_ready(batch);
@@ -360,14 +362,18 @@ cancel_request(struct dbio_batch *batch, struct dbio_batch_request *request)
         batch->chain = NULL;
         dbio__batch_finish(request, -ECANCELED);
         return 0;
+    case DBIO_BATCH_RIDING:
+        return -EALREADY;
     case DBIO_BATCH_CREW:
         /* What is half done is finished: its announcement must end. */
-        if (!request->whole || !dbio__crew_take_back(&request->job))
+        if (!request->whole || request->riders != NULL || !dbio__crew_take_back(&request->job))
             return -EALREADY;
         batch->in_crew--;
         dbio__batch_finish(request, -ECANCELED);
         return 0;
     case DBIO_BATCH_RING:
+        if (request->riders != NULL) /* the others were not cancelled */
+            return -EALREADY;
         batch->ring->kind->cancel(batch->ring, (uint64_t)(uintptr_t)request);
         (void)batch->ring->kind->submit(batch->ring);
         return 0;

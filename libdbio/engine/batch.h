@@ -8,6 +8,7 @@
  *
  *   FREE -> PREPARED -> HELD -> RING -> DONE -> FREE     HELD: behind another one of its chain
  *                           \-> CREW ->/                  RING -> CREW: a part is left
+ *                   \-> RIDING ------->/                  RIDING: joined to one that is its neighbour
  */
 #ifndef ENGINE_BATCH_H
 #define ENGINE_BATCH_H
@@ -22,6 +23,7 @@ enum dbio_batch_state {
     DBIO_BATCH_FREE,
     DBIO_BATCH_PREPARED,
     DBIO_BATCH_HELD,
+    DBIO_BATCH_RIDING,
     DBIO_BATCH_RING,
     DBIO_BATCH_CREW,
     DBIO_BATCH_DONE,
@@ -47,11 +49,14 @@ struct dbio_batch_request {
     uint64_t user_data;
     struct dbio_transfer transfer;
     struct dbio_settled settled;
-    struct iovec single; /* what a request of one buffer points to */
-    int count;           /* entries of the vector */
-    size_t asked;        /* bytes */
-    int how;             /* ALLOCATE: as of fallocate(2) */
-    struct dbio_range range;
+    struct dbio_batch_request *riders; /* joined to it: the next of them */
+    struct iovec *pieces;              /* [depth]; with riders: the memory of all */
+    bool alone;                        /* not to be joined (again) */
+    struct iovec single;               /* what a request of one buffer points to */
+    int count;                         /* entries of the vector */
+    size_t asked;                      /* bytes */
+    int how;                           /* ALLOCATE: as of fallocate(2) */
+    struct dbio_range range;           /* ALLOCATE; joined: its beginning */
     bool again;         /* it waited for bytes read ahead, and is to be started once more */
     bool whole;         /* a job: all of it is left, the announcement too */
     int begun;          /* a job: else, what it has come to */
@@ -111,6 +116,11 @@ DBIO_CHECKED struct dbio_batch_request *dbio__batch_next(struct dbio_batch *batc
 void dbio__batch_give(struct dbio_batch_request *request);
 /* 0, -ENOENT or -EALREADY. */
 DBIO_CHECKED int dbio__batch_cancel(struct dbio_batch *batch, uint64_t user_data);
+
+/* engine/batch_join.c: what was prepared behind `lead` and is its neighbour goes with it; and when all
+ * that has come to `result`, each gets its own. */
+void dbio__batch_join(struct dbio_batch *batch, struct dbio_batch_request *lead);
+void dbio__batch_part(struct dbio_batch_request *lead, int64_t result);
 
 /* engine/batch_run.c: carries a request out, and collects what has been answered. */
 void dbio__batch_start(struct dbio_batch_request *request);

@@ -317,6 +317,10 @@ dbio__batch_finish(struct dbio_batch_request *request, int64_t result)
 {
     struct dbio_batch *batch = request->batch;
 
+    if (request->riders != NULL) {
+        dbio__batch_part(request, result);
+        return;
+    }
     while (request != NULL) {
         struct dbio_batch_request *next = request->next;
         bool failed = result < 0 || (is_transfer(request) && (uint64_t)result < request->asked);

@@ -26,6 +26,7 @@
 /* Reads of so many bytes go on as ever where they take no longer than a copy would: PACE_LEAST ns
  * per KiB; and in a batch, which has many of them under way. */
 #define LONG_READ   ((size_t)32 * 1024)
+#define LONG_RUN    8u /* reads that are timed before */
 #define PACE_LEAST  600u
 #define STRAYS_MOST 16u /* reads elsewhere, one after the other, before the window goes */
 
@@ -66,7 +67,9 @@ gains_nothing(struct dbio_file *file, const struct dbio_transfer *t, bool batch)
 {
     uint32_t pace = atomic_load_explicit(&file->ahead.pace, memory_order_relaxed);
 
-    return t->length >= LONG_READ && (batch || pace < PACE_LEAST); /* 0: not known yet */
+    return t->length >= LONG_READ &&
+           (batch || pace < PACE_LEAST ||
+            atomic_load_explicit(&file->ahead.run, memory_order_relaxed) < LONG_RUN);
 }
 
 void
@@ -75,7 +78,8 @@ dbio__readahead_note_pace(struct dbio_file *file, size_t bytes, uint64_t time_ns
     uint64_t now = time_ns * 1024 / (bytes + 1), pace;
 
     pace = atomic_load_explicit(&file->ahead.pace, memory_order_relaxed);
-    pace = pace == 0 ? now : (3 * pace + now) / 4;
+    /* The shortest of the last ones: others were interrupted. */
+    pace = pace == 0 || now < pace ? now : pace + pace / 16;
     pace = pace == 0 ? 1 : pace > UINT32_MAX ? UINT32_MAX : pace;
     atomic_store_explicit(&file->ahead.pace, (uint32_t)pace, memory_order_relaxed);
 }

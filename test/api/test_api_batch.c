@@ -116,7 +116,7 @@ START_TEST(many_transfers_of_every_shape_are_as_the_model_says)
             ck_assert(threads != 0 || mode == DBIO_MODE_DONTCACHE ||
                       t_stat(rig.context, DBIO_STAT_BATCH_RING) > 0 ||
                       strncmp(dbio_batch_describe(batch), "threads", 7) == 0);
-            ck_assert(threads == 0 || t_stat(rig.context, DBIO_STAT_BATCH_CREW) >= 6 * DEPTH);
+            ck_assert(threads == 0 || t_stat(rig.context, DBIO_STAT_BATCH_CREW) >= 5 * DEPTH);
             ck_assert_int_eq(dbio_batch_destroy(batch), 0);
             t_close(rig.context, rig.file);
             t_model_verify(&model, rig.path);

@@ -3,10 +3,9 @@
  *
  * A new file is written from its begin to its end in pieces of a database page, then synced. By
  * turns, each in a process of its own in one memory cgroup: through the page cache; with
- * RWF_DONTCACHE; dbio in mode auto, the file in role temp; the same in role scan, which is what
- * dbio_types.h has for files that are written once, in order. The bytes do not compress: 4 MiB of
- * them come again and again, each page with a word of its own in front. The bars are asked of both
- * roles.
+ * RWF_DONTCACHE; dbio in mode auto, the file in role temp, one piece at a time; the same in
+ * batches of 1 MiB, up to four of them under way. The bytes do not compress: 4 MiB of them come again and
+ * again, each page with a word of its own in front. The bars are asked of both.
  *
  * After each, not timed: how many of its pages are left in the cache; and is every word on the
  * device, read O_DIRECT. What a load costs is the processor time of the process with all its
@@ -29,9 +28,9 @@
 #define SOURCE    (4 * B_MIB)
 #define WORDS     (B_PAGE / sizeof(uint64_t))
 
-enum { BUFFERED, DONT, TEMP, SCAN, CONTENDERS };
-static const char *const names[CONTENDERS] = {"buffered", "DONTCACHE", "dbio, role temp",
-                                              "dbio, role scan"};
+enum { BUFFERED, DONT, SINGLE, BATCH, CONTENDERS };
+static const char *const names[CONTENDERS] = {"buffered", "DONTCACHE", "dbio, pwrite",
+                                              "dbio, batches"};
 
 struct figures {
     bool done, refused, wrong;
@@ -43,7 +42,8 @@ struct figures {
 
 /* How the file is written. */
 struct writer {
-    struct dbio_file *file; /* NULL: by the kernel */
+    struct dbio_file *file;   /* NULL: by the kernel */
+    struct dbio_batch *batch; /* NULL: one at a time */
     int fd, flags;
 };
 
@@ -86,17 +86,74 @@ write_at(const struct writer *writer, const void *memory, uint64_t offset)
     return pwrite(writer->fd, memory, options.piece, (off_t)offset);
 }
 
+/* The next piece, made ready. */
+static void *
+piece_of(uint64_t *source, uint64_t offset)
+{
+    uint64_t *piece = source + offset % SOURCE / sizeof(*source), page;
+
+    for (page = 0; page < options.piece / B_PAGE; page++)
+        piece[page * WORDS] = stamp(offset / B_PAGE + page);
+    return piece;
+}
+
+#define GROUPS (SOURCE / B_MIB)
+
+/* Until nothing is under way of the group whose memory is needed again. */
+static void
+await(struct dbio_batch *batch, unsigned under_way[GROUPS], size_t which)
+{
+    struct dbio_completion done[64];
+    size_t group;
+    int got, i;
+
+    for (group = which % GROUPS; under_way[group] > 0;) {
+        got = dbio_batch_wait(batch, 1, UINT64_MAX, done, 64);
+        for (i = 0; i < got; i++) {
+            if (done[i].result != (int64_t)options.piece)
+                b_fail(path, done[i].result < 0 ? -(int)done[i].result : ENOSPC);
+            under_way[done[i].user_data / B_MIB % GROUPS]--;
+        }
+    }
+}
+
+static void
+write_batches(const struct writer *writer, uint64_t *source)
+{
+    unsigned under_way[GROUPS] = {0}, i;
+    uint64_t offset = 0;
+    size_t group;
+
+    for (group = 0; offset < options.size; group++) {
+        int error = 0;
+
+        await(writer->batch, under_way, group);
+        for (i = 0; i < B_MIB / options.piece && error == 0; i++, offset += options.piece)
+            error = dbio_batch_write(writer->batch, writer->file, piece_of(source, offset),
+                                     options.piece, (off_t)offset, 0, offset);
+        if (error == 0)
+            error = dbio_batch_submit(writer->batch);
+        if (error < 0)
+            b_fail(path, -error);
+        under_way[group % GROUPS] = i;
+    }
+    for (group = 0; group < GROUPS; group++)
+        await(writer->batch, under_way, group);
+}
+
 static void
 write_all(const struct writer *writer, uint64_t *source)
 {
-    uint64_t offset, page;
+    uint64_t offset;
 
+    if (writer->batch != NULL) {
+        write_batches(writer, source);
+        return;
+    }
     for (offset = 0; offset < options.size; offset += options.piece) {
-        uint64_t *piece = source + offset % SOURCE / sizeof(*source);
+        void *piece = piece_of(source, offset);
         ssize_t count;
 
-        for (page = 0; page < options.piece / B_PAGE; page++)
-            piece[page * WORDS] = stamp(offset / B_PAGE + page);
         count = write_at(writer, piece, offset);
         if (count < 0 && writer->flags != 0 && (errno == EOPNOTSUPP || errno == EINVAL)) {
             shared->refused = true;
@@ -149,8 +206,9 @@ run_kernel(void *argument)
 static void
 run_dbio(void *argument)
 {
-    struct dbio_file_options as = {
-        .size = sizeof(as), .role = *(int *)argument == SCAN ? DBIO_ROLE_SCAN : DBIO_ROLE_TEMP};
+    struct dbio_file_options as = {.size = sizeof(as), .role = DBIO_ROLE_TEMP};
+    struct dbio_batch_options depth = {.size = sizeof(depth),
+                                       .depth = (uint32_t)(SOURCE / options.piece)};
     struct dbio_why why = {.size = sizeof(why)};
     struct writer writer = {.flags = 0};
     struct dbio_context *context;
@@ -163,9 +221,13 @@ run_dbio(void *argument)
         error = dbio_open(context, path, O_WRONLY | O_CREAT | O_EXCL, 0600, &as, &writer.file);
     if (error == 0)
         error = dbio_buffer_acquire(context, SOURCE, &source);
+    if (error == 0 && *(int *)argument == BATCH)
+        error = dbio_batch_create(context, &depth, &writer.batch);
     if (error != 0)
         b_fail("dbio", -error);
     measure(&writer, source);
+    if (writer.batch != NULL && dbio_batch_destroy(writer.batch) != 0)
+        shared->wrong = true;
     if (dbio_why(writer.file, &why) == 0)
         for (i = 0; i < DBIO_ROUTE_COUNT; i++)
             requests += why.routes[i];
@@ -257,7 +319,7 @@ print_contender(int who, int rounds)
            MEDIAN(who, sync, rounds), MEDIAN(who, cached, rounds));
     if (no > 0)
         printf("; refused");
-    if (who == TEMP || who == SCAN)
+    if (who == SINGLE || who == BATCH)
         printf("; %.0f %% direct", 100 * MEDIAN(who, direct, rounds));
     if (wrong > 0)
         printf("; failed or wrong bytes in %d rounds", wrong);
@@ -285,7 +347,7 @@ print_left(int who, int rounds)
     return met;
 }
 
-/* One role against the bars. */
+/* One way against the bars. */
 static void
 judge(int who, int rounds)
 {
@@ -330,10 +392,10 @@ report(int rounds, int version)
            rounds, options.size / B_MIB, options.piece, options.limit / B_MIB, version);
     for (i = 0; i < CONTENDERS; i++)
         print_contender(i, rounds);
-    fputs(options.json ? "], \"roles\": [" : "", stdout);
-    judge(TEMP, rounds);
+    fputs(options.json ? "], \"ways\": [" : "", stdout);
+    judge(SINGLE, rounds);
     fputs(options.json ? ", " : "", stdout);
-    judge(SCAN, rounds);
+    judge(BATCH, rounds);
     fputs(options.json ? "]}\n" : "", stdout);
 }
 

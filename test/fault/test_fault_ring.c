@@ -235,6 +235,64 @@ START_TEST(each_answer_to_a_read_is_told_or_made_good)
 END_TEST
 
 /* The kernel tells of a failed writeback once: it is latched, and not tried again. */
+/* Eight neighbours, joined: the whole has the trouble, and then, alone, some of them. */
+static void
+write_joined(struct dbio_batch *batch, struct dbio_file *file, struct dbio_completion done[8])
+{
+    char *memory = t_patterned(8 * T_PAGE, T_NEW, 0);
+    unsigned i;
+
+    for (i = 0; i < 8; i++)
+        ck_assert_int_eq(
+            dbio_batch_write(batch, file, memory + i * T_PAGE, T_PAGE, (off_t)(i * T_PAGE), 0, i),
+            0);
+    ck_assert_int_eq(dbio_batch_submit(batch), 8);
+    ck_assert_int_eq(dbio_batch_wait(batch, 8, NEVER, done, 8), 8);
+    ck_assert_uint_eq(dbio__inflight_outstanding(dbio__membership.table), 0);
+}
+
+START_TEST(of_joined_writes_the_one_that_had_the_error_is_told)
+{
+    static const int64_t wholes[] = {-EIO, -ENOSPC, -ENOMEM, -ECANCELED};
+    struct t_rig rig = t_rig(t_scratch(), DBIO_MODE_DIRECT, SIZE);
+    struct dbio_batch *batch = faulty_batch(rig.context);
+    struct dbio_completion done[8];
+    unsigned i;
+
+    if (dbio__inode_ability(rig.file->inode) != DBIO_REASON_NONE)
+        t_skip("no direct I/O here, and so nothing is joined");
+    troubles[0].answer = wholes[_i];
+    troubles[1 + 3].answer = -EIO; /* of the fourth, alone */
+    write_joined(batch, rig.file, done);
+    ck_assert_uint_eq(met, 9);
+    for (i = 0; i < 8; i++)
+        ck_assert_int_eq(done[i].result, done[i].user_data == 3 ? -EIO : (int64_t)T_PAGE);
+    ck_assert_int_eq(dbio_batch_destroy(batch), 0);
+    t_close(rig.context, rig.file);
+    t_file_verify(rig.path, T_NEW, 0, 3 * T_PAGE);
+    t_file_verify(rig.path, T_SEED, 3 * T_PAGE, T_PAGE);
+    t_file_verify(rig.path, T_NEW, 4 * T_PAGE, 4 * T_PAGE);
+}
+END_TEST
+
+/* Of what came back short the rest is made good by a worker. */
+START_TEST(joined_writes_that_come_back_short_are_all_written)
+{
+    struct t_rig rig = t_rig(t_scratch(), DBIO_MODE_DIRECT, SIZE);
+    struct dbio_batch *batch = faulty_batch(rig.context);
+    struct dbio_completion done[8];
+    unsigned i;
+
+    troubles[0].answer = (int64_t)((unsigned)_i * T_PAGE + T_PAGE / 2);
+    write_joined(batch, rig.file, done);
+    for (i = 0; i < 8; i++)
+        ck_assert_int_eq(done[i].result, (int64_t)T_PAGE);
+    ck_assert_int_eq(dbio_batch_destroy(batch), 0);
+    t_close(rig.context, rig.file);
+    t_verify_new(rig.path, 8 * T_PAGE, 0);
+}
+END_TEST
+
 START_TEST(a_failed_flush_is_latched_and_one_that_was_not_made_is_made)
 {
     static const int64_t flushes[] = {-EIO, -ENOSPC, -EINVAL, -EAGAIN};
@@ -390,6 +448,8 @@ t_suite(void)
     tcase_add_loop_test(cases, a_ring_that_takes_nothing_for_a_while_loses_nothing, 0, 12);
     tcase_add_loop_test(cases, memory_that_the_ring_does_not_take_goes_as_any, 0, 6);
     tcase_add_test(cases, whatever_call_fails_the_batch_goes_on);
+    tcase_add_loop_test(cases, of_joined_writes_the_one_that_had_the_error_is_told, 0, 4);
+    tcase_add_loop_test(cases, joined_writes_that_come_back_short_are_all_written, 0, 8);
     suite_add_tcase(suite, cases);
     return suite;
 }

@@ -167,7 +167,7 @@ static const struct {
     {"auto, data, unable", DBIO_MODE_AUTO, DBIO_ROLE_DATA, UNABLE, {false, false, UNABLE}},
     {"auto, log", DBIO_MODE_AUTO, DBIO_ROLE_LOG, ABLE, {false, false, DBIO_REASON_ROLE_LOG}},
     {"auto, log, unable", DBIO_MODE_AUTO, DBIO_ROLE_LOG, UNABLE, {false, false, UNABLE}},
-    {"auto, temp", DBIO_MODE_AUTO, DBIO_ROLE_TEMP, ABLE, {false, false, DBIO_REASON_ROLE_TEMP}},
+    {"auto, temp", DBIO_MODE_AUTO, DBIO_ROLE_TEMP, ABLE, {false, true, DBIO_REASON_ROLE_TEMP}},
     {"auto, temp, unable", DBIO_MODE_AUTO, DBIO_ROLE_TEMP, UNABLE, {false, false, UNABLE}},
     {"auto, scan", DBIO_MODE_AUTO, DBIO_ROLE_SCAN, ABLE, {true, false, DBIO_REASON_ROLE_SCAN}},
     {"auto, scan, unable", DBIO_MODE_AUTO, DBIO_ROLE_SCAN, UNABLE, {false, false, UNABLE}},
