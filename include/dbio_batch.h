@@ -17,6 +17,9 @@
  * Progress:  a request that has completed keeps others out of its pages until its thread looks:
  *            in wait, peek or submit, or while the thread waits in any other call of dbio. Look
  *            often; a thread that does something else for a second may hold up others for a second.
+ * Joining:   writes of whole blocks that lie side by side in a file, in the order in which they
+ *            were prepared, unlinked and with the same flags, go to the device as one of up to
+ *            1 MiB. Each is answered for itself; cancelling one is too late once submitted.
  * Order:     requests of one batch run in any order, at the same time. Overlapping ones are ordered
  *            as those of two threads would be: not at all where none conflicts. Where order is
  *            asked for, link them (DBIO_LINK), or wait in between.

@@ -93,8 +93,8 @@ fill_in(struct dbio_batch *batch)
         dbio__list_append(&batch->unused, &batch->requests[i].link);
     }
     batch->refusal = open_ring(batch);
-    if (batch->refusal == -ENOMEM || batch->refusal == -EMFILE || batch->refusal == -ENFILE)
-        return batch->refusal;
+    if (batch->refusal == -EMFILE || batch->refusal == -ENFILE)
+        return batch->refusal; /* ENOMEM may be RLIMIT_MEMLOCK, of which threads need nothing */
     if (batch->refusal != 0)
         dbio_log(DBIO_LOG_WARN, "io_uring: %s: threads carry out batches (DBIO_STAT_BATCH_CREW)",
                  dbio__err_text(batch->refusal));

@@ -4,8 +4,9 @@
  * One thread reads a file of 2 GiB from its begin to its end while another reads random 4 KiB pages
  * of a hot file that has been read before. By turns, each in a process of its own in one memory
  * cgroup: both through the page cache; the scan O_DIRECT into memory as malloc gives it; the
- * scan with RWF_DONTCACHE; dbio, the scan's file in role scan and the hot one in role data; and
- * fio, where it is installed, as a control from outside: it scans O_DIRECT, beside cached reads.
+ * scan with RWF_DONTCACHE; dbio, the scan's file in role scan and the hot one in role data, one
+ * read after the other; the same with a batch of 2 MiB under way; and fio, where it is installed, as
+ * a control from outside: it scans O_DIRECT, beside cached reads. The bars are asked of both ways.
  *
  * A word of each page is checked as it is read, and in the first round each contender reads the
  * whole once more, not timed, and checks every word. What a scan costs is the processor time of the
@@ -33,13 +34,14 @@
 #define SALT_SCAN  1u
 #define SALT_HOT   2u
 #define SETTLE_US  100000
+#define AHEAD      (2 * B_MIB) /* of a batch */
 
 /* Fields of fio's terse output, version 3, from 1: KiB/s read, milliseconds, % of a processor. */
 enum { FIO_BANDWIDTH = 7, FIO_RUNTIME = 9, FIO_USER = 88, FIO_SYSTEM = 89 };
 
-enum { BUFFERED, DIRECT, DONT, DBIO, FIO, CONTENDERS };
-static const char *const names[CONTENDERS] = {"buffered", "O_DIRECT, malloc", "DONTCACHE", "dbio",
-                                              "fio (outside)"};
+enum { BUFFERED, DIRECT, DONT, SINGLE, BATCH, FIO, CONTENDERS };
+static const char *const names[CONTENDERS] = {"buffered",    "O_DIRECT, malloc", "DONTCACHE",
+                                              "dbio, pread", "dbio, batch",      "fio (outside)"};
 
 struct figures {
     bool done, refused, wrong, huge;
@@ -50,7 +52,8 @@ struct figures {
 
 /* How a file is read. */
 struct reader {
-    struct dbio_file *file; /* NULL: by the kernel */
+    struct dbio_file *file;   /* NULL: by the kernel */
+    struct dbio_batch *batch; /* NULL: one at a time */
     int fd, flags;
 };
 
@@ -159,10 +162,53 @@ is_right(const uint64_t *memory, size_t length, uint64_t offset, bool each)
 }
 
 static void
+prepare(const struct reader *reader, uint64_t *memory, uint64_t offset)
+{
+    int error =
+        dbio_batch_read(reader->batch, reader->file, memory + offset % AHEAD / sizeof(*memory),
+                        options.piece, (off_t)offset, 0, offset);
+
+    if (error != 0)
+        b_fail(scan_path, -error);
+}
+
+/* What has been read is checked, and its memory read into again. */
+static void
+scan_batch(const struct reader *reader, uint64_t *memory, bool each)
+{
+    struct dbio_completion done[64];
+    uint64_t offset, left = options.size / options.piece;
+    int got, i, error = 0;
+
+    for (offset = 0; offset < AHEAD; offset += options.piece)
+        prepare(reader, memory, offset);
+    while (left > 0 && error >= 0) {
+        error = dbio_batch_submit(reader->batch);
+        got = dbio_batch_wait(reader->batch, 1, UINT64_MAX, done, 64);
+        for (i = 0; i < got; i++) {
+            uint64_t at = done[i].user_data;
+
+            if (done[i].result != (int64_t)options.piece ||
+                !is_right(memory + at % AHEAD / sizeof(*memory), options.piece, at, each))
+                shared->wrong = true;
+            if (at + AHEAD < options.size)
+                prepare(reader, memory, at + AHEAD);
+        }
+        left -= got > 0 ? (uint64_t)got : 0;
+    }
+    if (error < 0)
+        b_fail(scan_path, -error);
+}
+
+static void
 scan(const struct reader *reader, uint64_t *memory, bool each)
 {
     uint64_t offset;
 
+    if (reader->batch != NULL) {
+        scan_batch(reader, memory, each);
+        return;
+    }
     for (offset = 0; offset < options.size; offset += options.piece) {
         ssize_t count = read_at(reader, memory, options.piece, offset);
 
@@ -239,7 +285,6 @@ run_dbio(void *argument)
     void *memory;
     int error, i;
 
-    (void)argument;
     warm();
     error = dbio_context_create(NULL, &context);
     if (error == 0)
@@ -247,10 +292,14 @@ run_dbio(void *argument)
     if (error == 0)
         error = dbio_open(context, hot_path, O_RDONLY, 0, &as_data, &hot.reader.file);
     if (error == 0)
-        error = dbio_buffer_acquire(context, options.piece, &memory);
+        error = dbio_buffer_acquire(context, AHEAD, &memory);
+    if (error == 0 && *(int *)argument == BATCH)
+        error = dbio_batch_create(context, NULL, &reader.batch);
     if (error != 0)
         b_fail("dbio", -error);
     measure(&reader, &hot, memory);
+    if (reader.batch != NULL && dbio_batch_destroy(reader.batch) != 0)
+        shared->wrong = true;
     if (dbio_why(reader.file, &why) == 0)
         for (i = 0; i < DBIO_ROUTE_COUNT; i++)
             requests += why.routes[i];
@@ -350,8 +399,8 @@ run_fio(void *argument)
 static void
 run(int who, int round)
 {
-    static void (*const bodies[CONTENDERS])(void *) = {run_kernel, run_kernel, run_kernel, run_dbio,
-                                                       run_fio};
+    static void (*const bodies[CONTENDERS])(void *) = {run_kernel, run_kernel, run_kernel,
+                                                       run_dbio,   run_dbio,   run_fio};
     struct figures *figures = &all[who][round];
 
     memset(shared, 0, sizeof(*shared));
@@ -411,49 +460,61 @@ print_contender(int who, int rounds)
         printf(who == FIO ? "; not here" : "; refused");
     else if (who == FIO)
         printf("; iomem=%s", all[FIO][0].huge ? "mmaphuge" : "mmap, no huge pages are reserved");
-    if (who == DBIO)
-        printf("; %.0f %% direct", 100 * MEDIAN(DBIO, direct, rounds));
+    if (who == SINGLE || who == BATCH)
+        printf("; %.0f %% direct", 100 * MEDIAN(who, direct, rounds));
     if (wrong > 0)
         printf("; failed or wrong bytes in %d rounds", wrong);
     putchar('\n');
 }
 
+/* One way against the bars. */
 static void
-report(int rounds, int version)
+judge(int who, int rounds)
 {
-    static struct b_ratio
-        hot_buffered = {"hot_over_buffered", "hot reads, dbio / buffered", 4, {0}},
-        hot_dont = {"hot_over_dontcache", "hot reads, dbio / DONTCACHE", 0.95, {0}},
-        scan_buffered = {"scan_over_buffered", "scan, dbio / buffered", 1.5, {0}},
-        scan_direct = {"scan_over_direct", "scan, dbio / O_DIRECT", 2, {0}},
-        cpu = {"cpu_under_buffered", "scan's processor time, buffered / dbio", 10, {0}};
-    struct b_ratio *const ratios[] = {&hot_buffered, &hot_dont, &scan_buffered, &scan_direct, &cpu};
+    struct b_ratio ratios[] = {
+        {"hot_over_buffered", "hot reads, dbio / buffered", 4, {0}},
+        {"hot_over_dontcache", "hot reads, dbio / DONTCACHE", 0.95, {0}},
+        {"scan_over_buffered", "scan, dbio / buffered", 1.5, {0}},
+        {"scan_over_direct", "scan, dbio / O_DIRECT", 2, {0}},
+        {"cpu_under_buffered", "scan's processor time, buffered / dbio", 10, {0}}};
     int count = (int)(sizeof(ratios) / sizeof(ratios[0])), i;
     bool met = true;
 
     for (i = 0; i < rounds; i++) {
-        const struct figures *dbio = &all[DBIO][i], *buffered = &all[BUFFERED][i];
+        const struct figures *dbio = &all[who][i], *buffered = &all[BUFFERED][i];
 
-        hot_buffered.values[i] = b_over(dbio->hot, buffered->hot);
-        hot_dont.values[i] = b_over(dbio->hot, all[DONT][i].hot);
-        scan_buffered.values[i] = b_over(dbio->scan, buffered->scan);
-        scan_direct.values[i] = b_over(dbio->scan, all[DIRECT][i].scan);
-        cpu.values[i] = b_saved(dbio->cpu, buffered->cpu);
+        ratios[0].values[i] = b_over(dbio->hot, buffered->hot);
+        ratios[1].values[i] = b_over(dbio->hot, all[DONT][i].hot);
+        ratios[2].values[i] = b_over(dbio->scan, buffered->scan);
+        ratios[3].values[i] = b_over(dbio->scan, all[DIRECT][i].scan);
+        ratios[4].values[i] = b_saved(dbio->cpu, buffered->cpu);
     }
+    printf(options.json ? "{\"name\": \"%s\", \"results\": [" : "%s:\n", names[who]);
+    for (i = 0; i < count; i++) {
+        fputs(options.json ? (i > 0 ? ", " : "") : "  ", stdout);
+        b_print(&ratios[i], rounds, options.json);
+        met = b_met(&ratios[i], rounds) && met;
+    }
+    printf(options.json ? "], \"met\": %s}" : "  all at once: %s\n",
+           options.json ? (met ? "true" : "false") : (met ? "met" : "not met"));
+}
+
+static void
+report(int rounds, int version)
+{
+    int i;
+
     printf(options.json ? "{\"bench\": \"bench_scan\", \"rounds\": %d, \"scan_mib\": %zu, "
                           "\"limit_mib\": %zu, \"cgroup\": %d, \"contenders\": ["
                         : "%d rounds, a scan of %zu MiB under a limit of %zu MiB (cgroup v%d)\n",
            rounds, options.size / B_MIB, options.limit / B_MIB, version);
     for (i = 0; i < CONTENDERS; i++)
         print_contender(i, rounds);
-    printf(options.json ? "], \"results\": [" : "");
-    for (i = 0; i < count; i++) {
-        printf("%s", options.json && i > 0 ? ", " : "");
-        b_print(ratios[i], rounds, options.json);
-        met = b_met(ratios[i], rounds) && met;
-    }
-    printf(options.json ? "], \"met\": %s}\n" : "all at once: %s\n",
-           options.json ? (met ? "true" : "false") : (met ? "met" : "not met"));
+    fputs(options.json ? "], \"ways\": [" : "", stdout);
+    judge(SINGLE, rounds);
+    fputs(options.json ? ", " : "", stdout);
+    judge(BATCH, rounds);
+    fputs(options.json ? "]}\n" : "", stdout);
 }
 
 static const char usage[] =
