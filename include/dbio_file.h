@@ -119,6 +119,12 @@ DBIO_EXPORT int dbio_close(struct dbio_file *file);
  * Route:     direct where the file is in direct standing and the range is not cached
  *            whole; unaligned offset, length or memory is read through an aligned buffer.
  *            Otherwise through the page cache.
+ *            Direct reads of up to 256 KiB that run on, one behind the other, are read ahead of
+ *            (DBIO_REASON_READ_AHEAD) by threads of dbio's own, within `readahead_bytes` of the
+ *            context; DBIO_PATTERN_SEQUENTIAL and role scan begin with it at once,
+ *            DBIO_PATTERN_RANDOM never. What was read ahead is given out only if nothing was
+ *            written since: by anyone through dbio, or, as far as the file's change time and
+ *            size tell, past it.
  * Arguments: bytes, any alignment. Aligned memory, offset and length (dbio_why() has the
  *            alignments) avoid a copy. `count` is 0 to 1024.
  * Flags:     DBIO_NOWAIT, DBIO_DONTCACHE.

@@ -53,7 +53,7 @@ enum dbio_durability {
 enum dbio_pattern {
     DBIO_PATTERN_NORMAL = 0,
     DBIO_PATTERN_RANDOM = 1,
-    DBIO_PATTERN_SEQUENTIAL = 2,
+    DBIO_PATTERN_SEQUENTIAL = 2, /* read ahead, by the kernel or by dbio */
 };
 
 /* What to do at open when direct I/O cannot be had. */
