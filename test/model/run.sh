@@ -1,5 +1,5 @@
 #!/bin/bash
-# run.sh - verifies inflight.pml and shows that each mutation of it is found. See --help.
+# run.sh - verifies inflight.pml and ahead.pml, and shows that each mutation is found. See --help.
 set -euo pipefail
 export LC_ALL=C
 
@@ -8,8 +8,8 @@ usage() {
 usage: test/model/run.sh [--full]
 
 Verifies the model of the announcement protocol (inflight.pml) with Spin: safety, order, no lost
-wake-up, no starvation, death at any step. Then takes one thing at a time out of the protocol, and
-expects each time that the verification fails.
+wake-up, no starvation, death at any step; and that of keeping what was read ahead (ahead.pml). Takes
+one thing at a time out of the protocols, and expects each time that the verification fails.
 
   --full   larger searches as well, the last three by bitstate and not exhaustive: up to 3 GiB
   --help   this text
@@ -21,6 +21,7 @@ END
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 full=no
+protocol=inflight
 passed=0
 failed=0
 skipped=0
@@ -47,9 +48,9 @@ cd "$work"
 # 0: it ran, whatever it found.
 search() {
     rm -rf "${work:?}"/*
-    cp "$here/inflight.pml" .
+    cp "$here/$protocol.pml" .
     # shellcheck disable=SC2086 # options are words
-    spin -a $1 inflight.pml >out 2>&1 && gcc -O2 -w -DMEMLIM=3000 $2 -o pan pan.c >>out 2>&1 || return 1
+    spin -a $1 "$protocol.pml" >out 2>&1 && gcc -O2 -w -DMEMLIM=3000 $2 -o pan pan.c >>out 2>&1 || return 1
     # shellcheck disable=SC2086
     ./pan $3 >out 2>&1 || true
     grep -q 'errors: [0-9]' out
@@ -162,6 +163,20 @@ break_it "D2, the drain barrier" "$broken" "$only -DCRASH=1 -DMUT_NO_DRAIN"
 break_it "the comparison in D3" "$broken" "$only -DCRASH=1 -DMUT_PLAIN_RETIRE"
 break_it "telling incarnations apart when a death is noted" "$broken" \
     "$only -DCRASH=2 -DGRACE -DMUT_LATE_NOTE"
+
+echo "What was read ahead is not older than what anyone knew"
+protocol=ahead
+ahead="-DWRITERS=1 -DREADERS=2"
+prove "two writers, one who reads ahead" "-DWRITERS=2 -DREADERS=1"
+prove "one writer, two who read ahead" "$ahead"
+prove "two writers, two who read ahead, once each" "-DWRITERS=2 -DWRITES=1 -DREADERS=2 -DREADS=1"
+break_it "B after W1" "older than known" "$ahead -DMUT_NO_BARRIER"
+break_it "SOON until B is over" "older than known" "$ahead -DMUT_SOON_WILL_DO"
+break_it "W2 before W3" "older than known" "$ahead -DMUT_STAMP_LATE"
+break_it "W3, the scan" "older than known" "$ahead -DMUT_NO_SCAN"
+break_it "counting before the write" "older than known" "$ahead -DMUT_COUNT_AFTER"
+break_it "W5, the comparison" "older than known" "$ahead -DMUT_NO_CHECK"
+protocol=inflight
 
 if [ "$full" = yes ]; then
     echo "Larger searches"
