@@ -361,9 +361,15 @@ judge_transfer(struct dbio_batch_request *request)
     struct dbio_transfer *t = &request->transfer;
     bool direct = request->settled.choice.route == DBIO_ROUTE_DIRECT;
     int64_t answer = request->answers[0], flushed = request->answers[1];
+    uint64_t end;
 
     if (answer == -EAGAIN || answer == -EINTR || answer == -EINVAL || answer == -EOPNOTSUPP ||
         (answer == -ENOSPC && t->durable) || (answer == -EDQUOT && t->durable)) {
+        give_to_crew(request, false, DBIO_TRANSFER_BEGIN);
+        return;
+    }
+    end = t->offset + t->length;
+    if (direct && dbio__transfer_clip(t, answer, &end)) {
         give_to_crew(request, false, DBIO_TRANSFER_BEGIN);
         return;
     }

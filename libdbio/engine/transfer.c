@@ -249,6 +249,22 @@ dbio__transfer_short(const struct dbio_transfer *t)
                                                                    : DBIO_TRANSFER_OVER;
 }
 
+bool
+dbio__transfer_clip(const struct dbio_transfer *t, ssize_t answer, uint64_t *end)
+{
+    uint64_t last;
+    off_t size;
+
+    if (t->write || answer != -EIO)
+        return false;
+    size = dbio__file_size(t->file);
+    last = size < 0 ? UINT64_MAX : dbio__round_up((uint64_t)size, t->file->inode->unit);
+    if (*end <= last || t->offset >= last)
+        return false;
+    *end = last;
+    return true;
+}
+
 int
 dbio__transfer_direct(struct dbio_transfer *t, size_t bytes, int rwf)
 {
@@ -257,7 +273,12 @@ dbio__transfer_direct(struct dbio_transfer *t, size_t bytes, int rwf)
 
     while (t->done < target) {
         ssize_t answer = move_window(t, dbio__file_direct(t->file), target - t->done, rwf, &asked);
+        uint64_t end = t->offset + (target - t->done);
 
+        if (dbio__transfer_clip(t, answer, &end)) {
+            target = t->done + (size_t)(end - t->offset);
+            continue;
+        }
         if (answer < 0)
             return dbio__transfer_judge(t, answer);
         dbio__context_count(t->file->context, DBIO_STAT_DIRECT_BYTES, (uint64_t)answer);

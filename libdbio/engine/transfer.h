@@ -90,6 +90,11 @@ DBIO_CHECKED int dbio__transfer_direct(struct dbio_transfer *transfer, size_t by
 /* The kernel's answer to one direct call: REST where it refuses such requests for good. */
 int dbio__transfer_judge(struct dbio_transfer *transfer, ssize_t answer);
 
+/* A direct read that goes past the end of the file: XFS answers EIO where blocks behind it are promised
+ * and not given (6.18; "Direct I/O collision with buffered writes"). True: read only up to *end, the
+ * block in which the file ends. */
+bool dbio__transfer_clip(const struct dbio_transfer *transfer, ssize_t answer, uint64_t *end);
+
 /* A direct call came back short inside a block. OVER: a read has met the end of the file. REST:
  * what is left must go through the cache. */
 int dbio__transfer_short(const struct dbio_transfer *transfer);

@@ -29,7 +29,7 @@ read_bounced(struct dbio_transfer *t)
         return DBIO_TRANSFER_REST; /* no memory: the cache needs none of ours */
     while (t->length > 0) {
         uint64_t begin = dbio__round_down(t->offset, unit);
-        uint64_t end = dbio__round_up(t->offset + t->length, unit);
+        uint64_t end = dbio__round_up(t->offset + t->length, unit), clipped;
         size_t skip = (size_t)(t->offset - begin), usable;
         struct iovec whole = {buffer, end - begin < DBIO_BOUNCE_BYTES ? (size_t)(end - begin)
                                                                       : DBIO_BOUNCE_BYTES};
@@ -41,7 +41,11 @@ read_bounced(struct dbio_transfer *t)
             break;
         }
         answer = dbio__transfer_call(t, dbio__file_direct(t->file), &whole, 1, begin, 0);
-
+        clipped = begin + whole.iov_len;
+        if (dbio__transfer_clip(t, answer, &clipped)) {
+            whole.iov_len = (size_t)(clipped - begin);
+            answer = dbio__transfer_call(t, dbio__file_direct(t->file), &whole, 1, begin, 0);
+        }
         if (answer < 0) {
             result = dbio__transfer_judge(t, answer);
             break;

@@ -5,6 +5,10 @@
  */
 #include <errno.h>
 
+#include "engine/file.h"
+#include "t_dbio.h"
+#include "t_fault.h"
+#include "t_file.h"
 #include "t_sweep.h"
 
 #define KIB ((size_t)1024)
@@ -170,6 +174,51 @@ START_TEST(a_read_tells_its_errors_and_overcomes_the_rest)
 }
 END_TEST
 
+#define END (100 * KIB + 10) /* of the file */
+
+/* What XFS says where blocks behind the end are promised and not given. */
+static bool
+passes_the_end(enum dbio_sys_call call, const long arguments[6])
+{
+    return t_fault_on_direct(call, arguments) && arguments[2] + arguments[3] > (long)(104 * KIB);
+}
+
+START_TEST(a_direct_read_that_may_not_pass_the_end_stops_there)
+{
+    T_DIRECT_OR_SKIP(where);
+    static const struct {
+        uint64_t offset;
+        size_t length, skew;
+        ssize_t comes_to;
+    } reads[] = {
+        {64 * KIB, 128 * KIB, 0, (ssize_t)(END - 64 * KIB)},
+        {100 * KIB, 128 * KIB, 0, (ssize_t)(END - 100 * KIB)},
+        {64 * KIB, 128 * KIB, 1, (ssize_t)(END - 64 * KIB)}, /* through a copy */
+        {64 * KIB + 5, 700 * KIB, 0, (ssize_t)(END - 64 * KIB - 5)},
+        {64 * KIB, 40 * KIB, 0, (ssize_t)(END - 64 * KIB)}, /* does not pass the block */
+        {108 * KIB, 8 * KIB, 0, -EIO},                      /* it may be true */
+    };
+    struct t_rig rig = t_rig(where->directory, DBIO_MODE_DIRECT, END);
+    unsigned char *memory = t_aligned(KIB * KIB);
+    size_t i;
+
+    if (rig.file->inode->facts.offset_align > 4 * KIB)
+        t_skip("blocks are larger here");
+    t_fault_all(DBIO_SYS_PREAD, EIO, passes_the_end);
+    for (i = 0; i < sizeof(reads) / sizeof(reads[0]); i++) {
+        ssize_t got = dbio_pread(rig.file, memory + reads[i].skew, reads[i].length,
+                                 (off_t)reads[i].offset, 0);
+
+        ck_assert_int_eq(got, reads[i].comes_to);
+        if (got > 0)
+            t_pattern_verify(memory + reads[i].skew, (size_t)got, T_SEED, reads[i].offset);
+    }
+    ck_assert_uint_ge(t_fault_hits(), 5);
+    t_fault_disarm();
+    t_close(rig.context, rig.file);
+}
+END_TEST
+
 Suite *
 t_suite(void)
 {
@@ -177,6 +226,7 @@ t_suite(void)
     TCase *cases = tcase_create("read");
 
     t_add_sweep_test(cases, a_read_tells_its_errors_and_overcomes_the_rest, SWEEPS);
+    t_add_direct_test(cases, a_direct_read_that_may_not_pass_the_end_stops_there);
     suite_add_tcase(suite, cases);
     return suite;
 }

@@ -272,7 +272,7 @@ sound_pages() {
 cached_as_stored() {
     local file
     for file; do
-        plain dd if="$file" iflag=direct bs=1M status=none | plain cmp - "$file" || return 1
+        read_direct "$file" | plain cmp - "$file" || return 1
     done
 }
 

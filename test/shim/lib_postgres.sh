@@ -211,7 +211,7 @@ contents() {
 cached_as_stored() {
     local file files=0
     while IFS= read -r -d '' file; do
-        plain dd if="$file" iflag=direct bs=1M status=none | plain cmp - "$file" || return 1
+        read_direct "$file" | plain cmp - "$file" || return 1
         files=$((files + 1))
     done < <(find "$work/$1" -type f -size +127k -print0)
     echo "$files files"
