@@ -101,9 +101,13 @@ bool
 dbio__vector_aligned(const struct dbio_cursor *cursor, size_t length, uint32_t memory_align,
                      uint32_t length_align)
 {
+    const struct iovec *first = &cursor->vector[cursor->index];
     struct dbio_cursor at = *cursor;
 
     dbio_assert(memory_align != 0 && length_align != 0);
+    if (DBIO_LIKELY(length > 0 && first->iov_len - cursor->within >= length)) /* in one piece */
+        return (((uintptr_t)first->iov_base + cursor->within) & (memory_align - 1)) == 0 &&
+               (length & (length_align - 1)) == 0;
     while (length > 0) {
         char *address;
         size_t piece = next_piece(&at, length, &address);

@@ -55,8 +55,9 @@ struct dbio_announcer {
     uint32_t hint;  /* where the last free slot was found */
     uint32_t *kept; /* [kept_most] of the caller's: slots CLAIMED for the next requests */
     uint32_t kept_count, kept_most;
-    bool async;  /* its requests are an io_uring's */
-    bool fenced; /* B cannot be had: a fence at each A1 instead, by everyone in the table */
+    uint64_t now_ns; /* of requests made many at a time; 0: to be asked for */
+    bool async;      /* its requests are an io_uring's */
+    bool fenced;     /* B cannot be had: a fence at each A1 instead, by everyone in the table */
 };
 
 /* A request's place in the table, in the caller's memory. */

@@ -311,7 +311,7 @@ dbio__arbitration_finish(const struct dbio_turn *turn, enum dbio_verdict verdict
     uint32_t sleeps;
 
     for (sleeps = 0; verdict == DBIO_FULL; sleeps++) {
-        dbio__stats_add(turn->counters, thread_number, DBIO_STAT_TABLE_FULL, 1);
+        dbio__stats_add(turn->counters, dbio__arbitration_thread(), DBIO_STAT_TABLE_FULL, 1);
         if (turn->nowait)
             return -EAGAIN;
         wait_for_slot(sleeps);
@@ -319,7 +319,7 @@ dbio__arbitration_finish(const struct dbio_turn *turn, enum dbio_verdict verdict
     }
     if (verdict == DBIO_CLEAR)
         return 0;
-    dbio__stats_add(turn->counters, thread_number, DBIO_STAT_TICKETS, 1);
+    dbio__stats_add(turn->counters, dbio__arbitration_thread(), DBIO_STAT_TICKETS, 1);
     return wait_turn(turn, a);
 }
 
@@ -340,22 +340,12 @@ dbio__arbitration_join(struct dbio_announcer *who, uint32_t *kept, uint32_t most
                                    .fenced = dbio__membership.fenced};
 }
 
-int
-dbio__arbitration_try_as(struct dbio_announcer *who, const struct dbio_turn *turn,
-                         struct dbio_announcement *a)
+enum dbio_verdict
+dbio__arbitration_announce_as(struct dbio_announcer *who, uint32_t entry, enum dbio_class class,
+                              struct dbio_range range, struct dbio_announcement *a)
 {
-    enum dbio_verdict verdict =
-        dbio__inflight_announce(dbio__membership.table, turn->entry, turn->class, turn->range,
-                                dbio__clock_coarse_ns(), who, a);
-
-    if (DBIO_LIKELY(verdict == DBIO_CLEAR))
-        return 0;
-    if (verdict == DBIO_FULL) {
-        dbio__stats_add(turn->counters, dbio__arbitration_thread(), DBIO_STAT_TABLE_FULL, 1);
-        return -EAGAIN;
-    }
-    dbio__stats_add(turn->counters, dbio__arbitration_thread(), DBIO_STAT_TICKETS, 1);
-    return wait_turn(turn, a);
+    return dbio__inflight_announce(dbio__membership.table, entry, class, range, who->now_ns, who,
+                                   a);
 }
 
 void

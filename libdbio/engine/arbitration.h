@@ -46,11 +46,13 @@ DBIO_CHECKED int dbio__arbitration_finish(const struct dbio_turn *turn, enum dbi
 void dbio__arbitration_end(const struct dbio_announcement *announcement);
 
 /* For a batch, which has many requests announced and never waits: an announcer with room for `most`
- * slots in `kept`, of the calling thread's process. Try: 0, or -EAGAIN, nothing announced, if it
- * would have to wait; `turn` with nowait and the announcer. Drop: before the memory goes. */
+ * slots in `kept`, of the calling thread's process, who keeps the time in `now_ns` (CLOCK_MONOTONIC)
+ * himself. Announce: as above; then dbio__arbitration_finish() with nowait and the announcer. Drop:
+ * before the memory goes. */
 void dbio__arbitration_join(struct dbio_announcer *who, uint32_t *kept, uint32_t most);
-DBIO_CHECKED int dbio__arbitration_try_as(struct dbio_announcer *who, const struct dbio_turn *turn,
-                                          struct dbio_announcement *announcement);
+DBIO_CHECKED enum dbio_verdict
+dbio__arbitration_announce_as(struct dbio_announcer *who, uint32_t entry, enum dbio_class class,
+                              struct dbio_range range, struct dbio_announcement *announcement);
 void dbio__arbitration_end_as(struct dbio_announcer *who,
                               const struct dbio_announcement *announcement);
 void dbio__arbitration_drop(struct dbio_announcer *who);

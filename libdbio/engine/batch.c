@@ -211,12 +211,24 @@ dbio__batch_take(struct dbio_batch *batch)
     return request;
 }
 
-void
-dbio__batch_add(struct dbio_batch *batch, struct dbio_batch_request *request)
+/* Until it is done its file is not closed. */
+static void
+hold_file(struct dbio_batch *batch, struct dbio_batch_request *request)
 {
     struct dbio_file *file = request->transfer.file;
 
+    request->holds = batch->held_count > 0 && batch->held != file;
+    if (!request->holds && batch->held_count++ > 0)
+        return;
+    if (!request->holds)
+        batch->held = file;
     atomic_fetch_add_explicit(&file->batched, 1, memory_order_relaxed);
+}
+
+void
+dbio__batch_add(struct dbio_batch *batch, struct dbio_batch_request *request)
+{
+    hold_file(batch, request);
     if (batch->chain != NULL) {
         batch->chain->next = request;
         request->state = DBIO_BATCH_HELD;
@@ -233,6 +245,7 @@ dbio__batch_submit(struct dbio_batch *batch)
     int count = 0;
 
     batch->chain = NULL; /* a chain ends where its batch is submitted */
+    batch->announcer.now_ns = 0;
     while (!dbio__list_empty(&batch->prepared)) {
         struct dbio_batch_request *request =
             DBIO_CONTAINER_OF(batch->prepared.next, struct dbio_batch_request, link);

@@ -45,6 +45,7 @@ struct dbio_batch_request {
     enum dbio_batch_state state;
     enum dbio_batch_code code;
     bool linked;                     /* the next one waits for it */
+    bool holds;                      /* its file, itself: not one of batch->held_count */
     struct dbio_batch_request *next; /* of its chain */
     uint64_t user_data;
     struct dbio_transfer transfer;
@@ -82,6 +83,8 @@ struct dbio_batch {
     struct dbio_batch_request *chain; /* the last prepared, if it is linked */
     unsigned in_ring, in_crew;
     bool collecting;
+    struct dbio_file *held; /* not to be closed while held_count requests of it are not done: an */
+    unsigned held_count;    /* atomic operation for all of them, for others one each */
     struct dbio_announcer announcer;
     uint32_t *kept;                      /* [depth] */
     struct dbio_batch_request *requests; /* [depth] */

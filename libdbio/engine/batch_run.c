@@ -17,6 +17,7 @@
 #include "engine/batch.h"
 #include "engine/durability.h"
 #include "engine/exclusive.h"
+#include "os/clock.h"
 #include "os/sys.h"
 
 #define ANSWERS 32u
@@ -30,9 +31,11 @@ is_transfer(const struct dbio_batch_request *request)
 }
 
 static void
-count(const struct dbio_batch_request *request, enum dbio_stat stat)
+count(const struct dbio_batch_request *request, enum dbio_stat stat, uint64_t value)
 {
-    dbio__context_count(request->batch->context, stat, 1);
+    const struct dbio_batch *batch = request->batch;
+
+    dbio__stats_add(&batch->context->board.place->counters, batch->thread, stat, value);
 }
 
 static ssize_t
@@ -120,7 +123,7 @@ give_to_crew(struct dbio_batch_request *request, bool whole, int begun)
     request->job.run = run_job;
     request->state = DBIO_BATCH_CREW;
     request->batch->in_crew++;
-    count(request, DBIO_STAT_BATCH_CREW);
+    count(request, DBIO_STAT_BATCH_CREW, 1);
     if (dbio__crew_give(&request->job) == 0)
         return;
     /* Not a single thread can be had: then the submitter does it itself. */
@@ -141,7 +144,7 @@ queue_request(struct dbio_batch_request *request, const struct dbio_ring_request
     request->awaited = wanted->flush_bytes != 0 ? 2 : 1;
     request->answers[1] = 0;
     batch->in_ring++;
-    count(request, DBIO_STAT_BATCH_RING);
+    count(request, DBIO_STAT_BATCH_RING, 1);
     return true;
 }
 
@@ -271,6 +274,8 @@ start_transfer(struct dbio_batch_request *request)
         return;
     }
     t->announcer = &batch->announcer;
+    if (t->announcer->now_ns == 0)
+        t->announcer->now_ns = dbio__clock_coarse_ns();
     error = settle(request);
     if (error == -EAGAIN) /* somebody is in the way: a worker waits its turn */
         give_to_crew(request, true, 0);
@@ -312,6 +317,15 @@ dbio__batch_start(struct dbio_batch_request *request)
     }
 }
 
+static void
+let_file_go(struct dbio_batch_request *request)
+{
+    if (!request->holds && --request->batch->held_count > 0)
+        return;
+    /* Release pairs with the acquire of dbio_close(): nothing of ours uses the file any more. */
+    atomic_fetch_sub_explicit(&request->transfer.file->batched, 1, memory_order_release);
+}
+
 void
 dbio__batch_finish(struct dbio_batch_request *request, int64_t result)
 {
@@ -328,8 +342,7 @@ dbio__batch_finish(struct dbio_batch_request *request, int64_t result)
         request->result = result;
         request->next = NULL;
         request->state = DBIO_BATCH_DONE;
-        /* Release pairs with the acquire of dbio_close(): nothing of ours uses the file any more. */
-        atomic_fetch_sub_explicit(&request->transfer.file->batched, 1, memory_order_release);
+        let_file_go(request);
         dbio__list_append(&batch->done, &request->link);
         batch->done_count++;
         if (next != NULL && !failed) {
@@ -387,13 +400,13 @@ judge_transfer(struct dbio_batch_request *request)
         return;
     }
     if (direct)
-        dbio__context_count(request->batch->context, DBIO_STAT_DIRECT_BYTES, (uint64_t)answer);
+        count(request, DBIO_STAT_DIRECT_BYTES, (uint64_t)answer);
     dbio__transfer_moved(t, (size_t)answer);
     if (t->length > 0 && answer > 0 &&
         !(direct && !t->write &&
           !dbio__is_aligned((uint64_t)answer, t->file->inode->facts.offset_align) &&
           dbio__transfer_short(t) == DBIO_TRANSFER_OVER)) {
-        count(request, DBIO_STAT_CONTINUED);
+        count(request, DBIO_STAT_CONTINUED, 1);
         give_to_crew(request, false, DBIO_TRANSFER_BEGIN);
         return;
     }
@@ -410,7 +423,7 @@ judge_sync(struct dbio_batch_request *request)
         return;
     }
     if (error != -ECANCELED) {
-        count(request, DBIO_STAT_SYNCS);
+        count(request, DBIO_STAT_SYNCS, 1);
         dbio__durability_latch_flush(request->transfer.file, error);
         error = dbio__durability_report(request->transfer.file, error);
     }
@@ -468,6 +481,7 @@ dbio__batch_collect(struct dbio_batch *batch)
     if (batch->collecting) /* what is being judged waits for somebody */
         return;
     batch->collecting = true;
+    batch->announcer.now_ns = 0;
     while (batch->in_ring > 0 && found == ANSWERS) {
         found = batch->ring->kind->reap(batch->ring, answers, ANSWERS);
         for (i = 0; i < found; i++)

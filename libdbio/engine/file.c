@@ -89,18 +89,18 @@ insist_on_direct(struct dbio_file *file)
     return refused == 0 || refused == -EINVAL ? -EOPNOTSUPP : refused;
 }
 
-/* What need not be asked at each read. */
+/* What need not be asked at each request. */
 static void
-note_plain(struct dbio_file *file)
+note_wish(struct dbio_file *file)
 {
-    struct dbio_standing able = dbio__policy_standing(
+    struct dbio_standing wish = dbio__policy_standing(
         (enum dbio_mode)file->options.mode, (enum dbio_role)file->options.role, DBIO_REASON_NONE);
 
-    file->plain_reason = able.reason;
+    file->wish = wish;
     file->plain_below = UINT64_MAX;
-    if (able.large_direct)
+    if (wish.large_direct)
         file->plain_below = file->context->settings.large_request_bytes;
-    if (able.direct || file->options.mode == DBIO_MODE_DONTCACHE ||
+    if (wish.direct || file->options.mode == DBIO_MODE_DONTCACHE ||
         file->context->backend != &dbio__backend_sync)
         file->plain_below = 0;
 }
@@ -122,7 +122,7 @@ make_file(struct dbio_context *context, struct dbio_descriptors *descriptors,
     file->options = *settings;
     file->readable = descriptors->access != O_WRONLY;
     file->writable = descriptors->access != O_RDONLY;
-    note_plain(file);
+    note_wish(file);
     atomic_fetch_add(&context->files, 1);
     error = settings->strictness == DBIO_STRICT_DIRECT ? insist_on_direct(file) : 0;
     if (error != 0) {
@@ -431,6 +431,8 @@ dbio__file_standing(const struct dbio_file *file)
             atomic_load_explicit(&file->context->board.place->off, memory_order_relaxed) != 0) &&
         ability == DBIO_REASON_NONE)
         ability = DBIO_REASON_SWITCHED_OFF;
+    if (DBIO_LIKELY(ability == DBIO_REASON_NONE))
+        return file->wish;
     return dbio__policy_standing((enum dbio_mode)file->options.mode,
                                  (enum dbio_role)file->options.role, ability);
 }
@@ -445,15 +447,17 @@ dbio__file_size(const struct dbio_file *file)
 }
 
 static int DBIO_APART
-await_turn(struct dbio_file *file, enum dbio_class class, struct dbio_range range, bool nowait,
-           enum dbio_verdict verdict, struct dbio_announcement *a)
+await_turn(struct dbio_file *file, struct dbio_announcer *announcer, enum dbio_class class,
+           struct dbio_range range, bool nowait, enum dbio_verdict verdict,
+           struct dbio_announcement *a)
 {
     struct dbio_turn turn = {.entry = file->inode->entry,
                              .class = class,
                              .range = range,
                              .nowait = nowait,
                              .counters = &file->context->board.place->counters,
-                             .file = file};
+                             .file = file,
+                             .announcer = announcer};
 
     return dbio__arbitration_finish(&turn, verdict, a);
 }
@@ -466,22 +470,19 @@ dbio__file_announce(struct dbio_file *file, enum dbio_class class, struct dbio_r
 
     if (DBIO_LIKELY(verdict == DBIO_CLEAR))
         return 0;
-    return await_turn(file, class, range, nowait, verdict, a);
+    return await_turn(file, NULL, class, range, nowait, verdict, a);
 }
 
 int
 dbio__file_try_announce(struct dbio_file *file, struct dbio_announcer *announcer,
                         enum dbio_class class, struct dbio_range range, struct dbio_announcement *a)
 {
-    struct dbio_turn turn = {.entry = file->inode->entry,
-                             .class = class,
-                             .range = range,
-                             .nowait = true,
-                             .counters = &file->context->board.place->counters,
-                             .file = file,
-                             .announcer = announcer};
+    enum dbio_verdict verdict =
+        dbio__arbitration_announce_as(announcer, file->inode->entry, class, range, a);
 
-    return dbio__arbitration_try_as(announcer, &turn, a);
+    if (DBIO_LIKELY(verdict == DBIO_CLEAR))
+        return 0;
+    return await_turn(file, announcer, class, range, true, verdict, a);
 }
 
 void

@@ -18,11 +18,11 @@ struct dbio_file {
     struct dbio_descriptors *descriptors;
     struct dbio_file_options options; /* validated, defaults filled in */
     bool readable, writable;
-    _Atomic uint32_t batched; /* requests of batches that are prepared or outstanding */
-    /* Reads of fewer bytes go through the page cache by this reason, whatever the file can do and
-     * whatever becomes of it: what it was opened for wishes so. 0: no such reads. */
+    _Atomic uint32_t batched;  /* by batches: with requests of it that are not done */
+    struct dbio_standing wish; /* its standing as long as nothing speaks against direct I/O */
+    /* Reads of fewer bytes go through the page cache, whatever the file can do and whatever becomes
+     * of it: what it was opened for wishes so. 0: no such reads. */
     uint64_t plain_below;
-    enum dbio_reason plain_reason;
     struct dbio_readahead ahead;
 };
 
@@ -76,7 +76,7 @@ DBIO_CHECKED int dbio__file_announce(struct dbio_file *file, enum dbio_class cla
                                      struct dbio_range range, bool nowait,
                                      struct dbio_announcement *announcement);
 
-/* For a batch: dbio__arbitration_try_as(). */
+/* For a batch: dbio__arbitration_announce_as(), and -EAGAIN if it would have to wait. */
 DBIO_CHECKED int dbio__file_try_announce(struct dbio_file *file, struct dbio_announcer *announcer,
                                          enum dbio_class class, struct dbio_range range,
                                          struct dbio_announcement *announcement);

@@ -118,10 +118,9 @@ may_trust_memory(struct dbio_file *file)
 }
 
 enum dbio_residency
-dbio__residency_look(struct dbio_file *file, struct dbio_range range)
+dbio__residency_look(struct dbio_file *file, struct dbio_range range, uint64_t now)
 {
-    /* A timer tick more or less of trust costs nothing; a precise clock costs 20 ns. */
-    uint64_t now = dbio__clock_coarse_ns(), cached = 0;
+    uint64_t cached = 0;
     bool trusted = may_trust_memory(file);
 
     switch (trusted ? dbio__known_answer(&file->inode->known, range, now) : DBIO_KNOWN_ASK) {

@@ -13,6 +13,7 @@
 #include <errno.h>
 
 #include "engine/residency.h"
+#include "os/clock.h"
 #include "os/sys.h"
 
 struct dbio_range
@@ -55,13 +56,14 @@ collect_shape(const struct dbio_transfer *t, struct dbio_request_facts *facts)
 }
 
 static int
-announce(struct dbio_transfer *t, enum dbio_class class, struct dbio_announcement *a)
+announce(struct dbio_transfer *t, enum dbio_class class, struct dbio_range pages,
+         struct dbio_announcement *a)
 {
     if (t->held)
         return 0;
     if (t->announcer != NULL)
-        return dbio__file_try_announce(t->file, t->announcer, class, dbio__transfer_pages(t), a);
-    return dbio__file_announce(t->file, class, dbio__transfer_pages(t), t->nowait, a);
+        return dbio__file_try_announce(t->file, t->announcer, class, pages, a);
+    return dbio__file_announce(t->file, class, pages, t->nowait, a);
 }
 
 void
@@ -78,19 +80,22 @@ dbio__transfer_leave(struct dbio_transfer *t, const struct dbio_announcement *a)
 /* Announced: look at what the cache holds, and choose for good. */
 static int
 look_and_choose(struct dbio_transfer *t, struct dbio_request_facts *facts,
-                struct dbio_choice *choice, struct dbio_announcement *a)
+                struct dbio_settled *settled)
 {
-    enum dbio_class announced = choice->class;
+    enum dbio_class announced = settled->choice.class;
 
     collect_standing(t, facts);
-    facts->residency = dbio__residency_look(t->file, dbio__transfer_pages(t));
+    /* A timer tick more or less of trust costs nothing; a precise clock costs 20 ns. */
+    facts->residency =
+        dbio__residency_look(t->file, settled->pages,
+                             t->announcer != NULL ? t->announcer->now_ns : dbio__clock_coarse_ns());
     t->absent =
         facts->residency == DBIO_RESIDENCY_ABSENT || facts->residency == DBIO_RESIDENCY_KNOWN_EMPTY;
-    *choice = dbio__route(facts);
-    if (choice->class == announced)
+    settled->choice = dbio__route(facts);
+    if (settled->choice.class == announced)
         return 0;
-    dbio__transfer_leave(t, a);
-    return announce(t, choice->class, a);
+    dbio__transfer_leave(t, &settled->announcement);
+    return announce(t, settled->choice.class, settled->pages, &settled->announcement);
 }
 
 /* A write that must wait for writeback cannot be had without waiting. */
@@ -101,10 +106,11 @@ must_wait(const struct dbio_choice *choice)
 }
 
 int
-dbio__transfer_settle(struct dbio_transfer *t, struct dbio_choice *choice,
-                      struct dbio_announcement *a)
+dbio__transfer_settle(struct dbio_transfer *t, struct dbio_settled *settled)
 {
     const struct dbio_file *file = t->file;
+    struct dbio_choice *choice = &settled->choice;
+    struct dbio_announcement *a = &settled->announcement;
     struct dbio_request_facts facts = {
         .write = t->write,
         .atomic = t->atomic,
@@ -122,11 +128,12 @@ dbio__transfer_settle(struct dbio_transfer *t, struct dbio_choice *choice,
         return -ESTALE;
     collect_shape(t, &facts);
     *choice = dbio__route(&facts);
+    settled->pages = dbio__transfer_pages(t);
     if (t->nowait && must_wait(choice))
         return -EAGAIN;
-    error = announce(t, choice->class, a);
+    error = announce(t, choice->class, settled->pages, a);
     if (error == 0 && choice->look)
-        error = look_and_choose(t, &facts, choice, a);
+        error = look_and_choose(t, &facts, settled);
     if (error != 0)
         return error;
     if (t->nowait && must_wait(choice))
@@ -145,7 +152,8 @@ dbio__transfer_resettle(struct dbio_transfer *t, struct dbio_announcement *a)
 {
     dbio__transfer_leave(t, a);
     dbio__context_count(t->file->context, DBIO_STAT_RETRIED_BUFFERED, 1);
-    return announce(t, t->write ? DBIO_CLASS_BUFFERED_WRITE : DBIO_CLASS_BUFFERED_READ, a);
+    return announce(t, t->write ? DBIO_CLASS_BUFFERED_WRITE : DBIO_CLASS_BUFFERED_READ,
+                    dbio__transfer_pages(t), a);
 }
 
 ssize_t

@@ -73,8 +73,8 @@ DBIO_CHECKED bool dbio__transfer_read_plain(struct dbio_file *file, void *buffer
 
 /* Chooses the route and waits for the request's turn. 0, or -EAGAIN (nowait), -EOPNOTSUPP
  * (atomic). */
-DBIO_CHECKED int dbio__transfer_settle(struct dbio_transfer *transfer, struct dbio_choice *choice,
-                                       struct dbio_announcement *announcement);
+DBIO_CHECKED int dbio__transfer_settle(struct dbio_transfer *transfer,
+                                       struct dbio_settled *settled);
 /* Announces what is left as buffered, after DBIO_TRANSFER_REST. 0 or -EAGAIN. */
 DBIO_CHECKED int dbio__transfer_resettle(struct dbio_transfer *transfer,
                                          struct dbio_announcement *announcement);

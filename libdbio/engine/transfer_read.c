@@ -158,17 +158,15 @@ dbio__transfer_read_plain(struct dbio_file *file, void *buffer, size_t length, u
     pages.end += DBIO_KNOWN_READAHEAD;
     dbio__known_mark_again(&file->inode->known, pages);
     dbio__arbitration_end(&a);
-    count_read(file, DBIO_ROUTE_BUFFERED, file->plain_reason, *result > 0 ? (size_t)*result : 0);
+    count_read(file, DBIO_ROUTE_BUFFERED, file->wish.reason, *result > 0 ? (size_t)*result : 0);
     return true;
 }
 
 int
 dbio__transfer_read_settle(struct dbio_transfer *t, struct dbio_settled *settled)
 {
-    int error;
+    int error = dbio__transfer_settle(t, settled);
 
-    settled->pages = dbio__transfer_pages(t);
-    error = dbio__transfer_settle(t, &settled->choice, &settled->announcement);
     if (error == 0)
         mark_cached(t, settled->pages, settled->choice.class);
     return error;

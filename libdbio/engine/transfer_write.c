@@ -196,9 +196,8 @@ dbio__transfer_write_settle(struct dbio_transfer *t, struct dbio_settled *settle
 {
     int error = t->atomic ? check_atomic(t) : 0;
 
-    settled->pages = dbio__transfer_pages(t);
     if (error == 0)
-        error = dbio__transfer_settle(t, &settled->choice, &settled->announcement);
+        error = dbio__transfer_settle(t, settled);
     if (error == 0)
         mark_cached(t, settled->pages, &settled->choice);
     return error;

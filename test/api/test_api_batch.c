@@ -230,6 +230,44 @@ START_TEST(who_has_to_wait_does_not_keep_the_submitter_waiting)
 }
 END_TEST
 
+/* Requests are prepared and cancelled, so that they end in any order we like. */
+START_TEST(each_file_of_a_batch_stays_open_until_the_last_request_of_it_is_done)
+{
+    struct t_rig rig = t_rig(t_scratch(), DBIO_MODE_AUTO, SIZE);
+    struct dbio_file *files[3] = {rig.file};
+    struct dbio_batch *batch = NULL;
+    unsigned left[3] = {0, 0, 0};
+    uint64_t order[9];
+    unsigned i;
+    char byte[1];
+
+    ck_assert_int_eq(dbio_batch_create(rig.context, NULL, &batch), 0);
+    for (i = 1; i < 3; i++)
+        ck_assert_int_eq(dbio_open(rig.context, rig.path, O_RDWR, 0, NULL, &files[i]), 0);
+    for (i = 0; i < 9; i++) {
+        order[i] = i;
+        ck_assert_int_eq(dbio_batch_read(batch, files[i % 3], byte, 1, 0, 0, i), 0);
+        left[i % 3]++;
+    }
+    for (i = 8; i > 0; i--) {
+        uint64_t k = t_random_below(i + 1), at = order[k];
+
+        order[k] = order[i];
+        order[i] = at;
+    }
+    for (i = 0; i < 9; i++) {
+        unsigned of = (unsigned)(order[i] % 3);
+
+        ck_assert_int_eq(dbio_close(files[of]), -EBUSY);
+        ck_assert_int_eq(dbio_batch_cancel(batch, order[i]), 0);
+        if (--left[of] == 0)
+            ck_assert_int_eq(dbio_close(files[of]), 0);
+    }
+    ck_assert_int_eq(dbio_batch_destroy(batch), 0);
+    ck_assert_int_eq(dbio_context_destroy(rig.context), 0);
+}
+END_TEST
+
 /* The batch's requests have completed, nobody has looked: a call that they keep waiting must. */
 START_TEST(a_thread_does_not_wait_for_its_own_completions)
 {
@@ -447,6 +485,7 @@ t_suite(void)
     tcase_add_loop_test(cases, the_end_of_the_file_ends_a_read, 0, 4);
     tcase_add_loop_test(cases, links_are_followed_in_order_and_a_failure_ends_the_chain, 0, 2);
     tcase_add_loop_test(cases, who_has_to_wait_does_not_keep_the_submitter_waiting, 0, 2);
+    tcase_add_test(cases, each_file_of_a_batch_stays_open_until_the_last_request_of_it_is_done);
     tcase_add_test(cases, a_thread_does_not_wait_for_its_own_completions);
     tcase_add_loop_test(cases, what_can_be_cancelled_says_so_and_what_cannot_too, 0, 2);
     tcase_add_loop_test(cases, more_than_the_depth_is_refused_and_nothing_is_lost, 0, 2);

@@ -11,6 +11,7 @@
 
 #include "engine/membership.h"
 #include "engine/residency.h"
+#include "os/clock.h"
 #include "t_cache.h"
 #include "t_dbio.h"
 #include "t_fault.h"
@@ -71,7 +72,8 @@ START_TEST(what_willneed_brings_in_is_not_taken_for_empty)
     rig = t_rig(where->directory, DBIO_MODE_DIRECT, SIZE);
     buffered = t_open(rig.context, rig.path, DBIO_MODE_BUFFERED);
     for (int i = 0; i < 100; i++) /* nothing cached, and known */
-        (void)dbio__residency_look(rig.file, (struct dbio_range){0, 4 * KIB});
+        (void)dbio__residency_look(rig.file, (struct dbio_range){0, 4 * KIB},
+                                   dbio__clock_coarse_ns());
     ck_assert_uint_ne(t_stat(rig.context, DBIO_STAT_LOOKS_SAVED), 0);
     ck_assert_int_eq(dbio_advise(buffered, 0, 64 * KIB, POSIX_FADV_WILLNEED), 0);
     for (int i = 0; i < 1000 && t_cache_pages(rig.path, 0, 4 * KIB) == 0; i++)

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "engine/membership.h"
 #include "engine/residency.h"
+#include "os/clock.h"
 #include "t_cache.h"
 #include "t_dbio.h"
 #include "t_fault.h"
@@ -114,7 +115,8 @@ START_TEST(what_faults_have_cached_is_not_taken_for_empty_afterwards)
 
     begin(where->directory);
     for (int i = 0; i < 100; i++) /* nothing cached, and known */
-        (void)dbio__residency_look(rig.file, (struct dbio_range){0, 4 * KIB});
+        (void)dbio__residency_look(rig.file, (struct dbio_range){0, 4 * KIB},
+                                   dbio__clock_coarse_ns());
     ck_assert_uint_ne(t_stat(rig.context, DBIO_STAT_LOOKS_SAVED), 0);
     map = map_all(rig.file, PROT_READ, MAP_SHARED);
     t_pattern_verify(map, 64 * KIB, T_SEED, 0);

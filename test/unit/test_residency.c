@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "os/cachestat.h"
+#include "os/clock.h"
 #include "t_cache.h"
 #include "t_dbio.h"
 #include "t_fault.h"
@@ -31,7 +32,8 @@ begin(const char *directory)
 static enum dbio_residency
 look(uint64_t offset, uint64_t length)
 {
-    return dbio__residency_look(rig.file, (struct dbio_range){offset, offset + length});
+    return dbio__residency_look(rig.file, (struct dbio_range){offset, offset + length},
+                                dbio__clock_coarse_ns());
 }
 
 START_TEST(the_answer_is_absent_partial_or_full)
