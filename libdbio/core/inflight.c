@@ -89,7 +89,7 @@ raise_high_water(struct dbio_table *table, uint32_t at)
 
 /* A free slot at or after the hint, now CLAIMED by the announcer; false if there is none. The
  * owner is in the word from the first instant: whoever finds it dead knows whose it was. */
-static bool DBIO_APART
+static bool
 claim_slot(struct dbio_table *table, struct dbio_announcer *announcer, uint64_t *claimed)
 {
     uint32_t start = announcer->hint % DBIO_TABLE_SLOTS, i;
@@ -113,24 +113,6 @@ claim_slot(struct dbio_table *table, struct dbio_announcer *announcer, uint64_t 
         }
     }
     return false;
-}
-
-/* One the announcer kept, else a free one. */
-static inline bool
-take_slot(struct dbio_table *table, struct dbio_announcer *announcer, uint64_t *claimed)
-{
-    uint64_t claim = DBIO_PHASE_CLAIMED | (uint64_t)announcer->owner << 32;
-    uint32_t at;
-
-    if (DBIO_UNLIKELY(announcer->kept_count == 0))
-        return claim_slot(table, announcer, claimed);
-    at = announcer->kept[--announcer->kept_count];
-    announcer->hint = at;
-    /* Relaxed: nobody else changes a slot that is claimed, unless we were taken for dead. */
-    *claimed = atomic_load_explicit(&table->slots[at].word, memory_order_relaxed);
-    if (DBIO_UNLIKELY((*claimed & (~(uint64_t)UINT32_MAX | DBIO_PHASE_MASK)) != claim))
-        return claim_slot(table, announcer, claimed);
-    return true;
 }
 
 /* Does the mode admit `group` without a ticket? */
@@ -199,25 +181,33 @@ draw_ticket(struct dbio_slot *slot, struct dbio_entry *entry, struct dbio_announ
     a->word |= DBIO_PHASE_TICKETED;
 }
 
-enum dbio_verdict
-dbio__inflight_announce(struct dbio_table *table, uint32_t entry, enum dbio_class class,
-                        struct dbio_range range, uint64_t now_ns, struct dbio_announcer *announcer,
-                        struct dbio_announcement *a)
+/* What did not run by F: with a ticket, as a rule. */
+static enum dbio_verdict DBIO_APART
+queue_up(struct dbio_table *table, struct dbio_announcement *a)
 {
-    uint32_t group = class_group[class];
-    struct dbio_slot *slot;
-    uint64_t word;
+    struct dbio_entry *entry = &table->entries[a->entry];
 
-    dbio_assert(range.begin < range.end && entry < DBIO_TABLE_ENTRIES);
-    if (!take_slot(table, announcer, &word))
-        return DBIO_FULL;
-    slot = &table->slots[announcer->hint];
+    if (enter_mode(entry, class_group[a->class], &a->switching))
+        return DBIO_CLEAR;
+    draw_ticket(&table->slots[a->slot], entry, a);
+    return DBIO_BLOCKED;
+}
+
+/* In slot `at`, which is CLAIMED by the announcer and says `word`. Everything but what runs by F is
+ * left to functions that come last, so that this one has nothing to save. */
+static inline enum dbio_verdict
+announce_in(struct dbio_table *table, uint32_t entry, enum dbio_class class,
+            struct dbio_range range, uint64_t now_ns, const struct dbio_announcer *announcer,
+            struct dbio_announcement *a, uint32_t at, uint64_t word)
+{
+    struct dbio_slot *slot = &table->slots[at];
+
     word = (word & ~(uint64_t)DBIO_PHASE_MASK) | DBIO_PHASE_CHOOSING;
     /* One by one: what only who waits reads is left to draw_ticket(). */
     a->range = range;
     a->ticket = 0;
     a->word = word;
-    a->slot = announcer->hint;
+    a->slot = at;
     a->entry = entry;
     a->class = class;
 
@@ -242,11 +232,41 @@ dbio__inflight_announce(struct dbio_table *table, uint32_t entry, enum dbio_clas
         !dbio__inflight_is_read(class))
         atomic_fetch_add(&table->entries[entry].begun, 1); /* pairs with W2 and W5 */
     /* A2. */
-    if (DBIO_LIKELY(admits(atomic_load(&table->entries[entry].mode), group)) ||
-        enter_mode(&table->entries[entry], group, &a->switching))
+    if (DBIO_LIKELY(admits(atomic_load(&table->entries[entry].mode), class_group[class])))
         return DBIO_CLEAR;
-    draw_ticket(slot, &table->entries[entry], a);
-    return DBIO_BLOCKED;
+    return queue_up(table, a);
+}
+
+/* With a slot from among the free ones. */
+static enum dbio_verdict DBIO_APART
+announce_anywhere(struct dbio_table *table, uint32_t entry, enum dbio_class class,
+                  struct dbio_range range, uint64_t now_ns, struct dbio_announcer *announcer,
+                  struct dbio_announcement *a)
+{
+    uint64_t word;
+
+    if (!claim_slot(table, announcer, &word))
+        return DBIO_FULL;
+    return announce_in(table, entry, class, range, now_ns, announcer, a, announcer->hint, word);
+}
+
+enum dbio_verdict
+dbio__inflight_announce(struct dbio_table *table, uint32_t entry, enum dbio_class class,
+                        struct dbio_range range, uint64_t now_ns, struct dbio_announcer *announcer,
+                        struct dbio_announcement *a)
+{
+    uint64_t claim = DBIO_PHASE_CLAIMED | (uint64_t)announcer->owner << 32, word;
+    uint32_t at;
+
+    dbio_assert(range.begin < range.end && entry < DBIO_TABLE_ENTRIES);
+    if (DBIO_UNLIKELY(announcer->kept_count == 0))
+        return announce_anywhere(table, entry, class, range, now_ns, announcer, a);
+    at = announcer->kept[--announcer->kept_count];
+    /* Relaxed: nobody else changes a slot that is claimed, unless we were taken for dead. */
+    word = atomic_load_explicit(&table->slots[at].word, memory_order_relaxed);
+    if (DBIO_UNLIKELY((word & (~(uint64_t)UINT32_MAX | DBIO_PHASE_MASK)) != claim))
+        return announce_anywhere(table, entry, class, range, now_ns, announcer, a);
+    return announce_in(table, entry, class, range, now_ns, announcer, a, at, word);
 }
 
 bool
