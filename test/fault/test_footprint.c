@@ -94,6 +94,32 @@ START_TEST(a_context_costs_less_than_a_mebibyte_before_buffers_are_used)
 }
 END_TEST
 
+START_TEST(an_idle_batch_costs_no_more_than_64_kib_beside_its_ring)
+{
+    struct dbio_batch *batches[9];
+    struct footprint one, nine;
+    int i;
+
+    if (SANITIZED)
+        t_skip("a sanitizer has memory of its own");
+    ck_assert_int_eq(dbio_context_create(NULL, &context), 0);
+    ck_assert_int_eq(dbio_batch_create(context, NULL, &batches[0]), 0);
+    (void)take_footprint();
+    one = take_footprint();
+    for (i = 1; i < 9; i++)
+        ck_assert_int_eq(dbio_batch_create(context, NULL, &batches[i]), 0);
+    nine = take_footprint();
+    printf("each of 8 more batches of 128 requests: %" PRIu64 " KiB present, %" PRIu64
+           " KiB mapped beside their rings\n",
+           (nine.present - one.present) / 8 / 1024, (nine.mapped - one.mapped) / 8 / 1024);
+    fflush(stdout);
+    ck_assert_uint_le(nine.present - one.present, 8 * 64 * 1024);
+    for (i = 0; i < 9; i++)
+        ck_assert_int_eq(dbio_batch_destroy(batches[i]), 0);
+    ck_assert_int_eq(dbio_context_destroy(context), 0);
+}
+END_TEST
+
 /* Dead handles are kept for a while, to be recognised; there is an end to that. */
 START_TEST(contexts_that_come_and_go_soon_cost_nothing_more)
 {
@@ -237,6 +263,7 @@ t_suite(void)
     TCase *cases = tcase_create("footprint");
 
     tcase_add_test(cases, a_context_costs_less_than_a_mebibyte_before_buffers_are_used);
+    tcase_add_test(cases, an_idle_batch_costs_no_more_than_64_kib_beside_its_ring);
     tcase_add_test(cases, contexts_that_come_and_go_soon_cost_nothing_more);
     tcase_add_loop_test(cases, an_aligned_request_allocates_nothing, 0,
                         t_filesystems_count() * MODES);
