@@ -57,6 +57,8 @@ const char *cli_statistics_path(const struct cli_wishes *wishes);
 
 /* What is counted at `path` (NULL: nothing), of one process or all (0). */
 void cli_print_counts(const char *path, int32_t pid);
+/* Does the file at `path` have anything of that process? */
+bool cli_has_counted(const char *path, int32_t pid);
 void cli_print_json_counts(const char *path, int32_t pid);
 int cli_print_prometheus(const char *path);
 

@@ -144,6 +144,22 @@ cli_print_counts(const char *path, int32_t pid)
     dbio_statistics_close(view);
 }
 
+bool
+cli_has_counted(const char *path, int32_t pid)
+{
+    struct dbio_statistics one = {.size = sizeof(one)};
+    struct dbio_statistics_view *view;
+    bool has = false;
+    unsigned i;
+
+    if (path == NULL || dbio_statistics_open(path, &view) != 0)
+        return false;
+    for (i = 0; !has && dbio_statistics_process(view, i, &one) == 0; i++)
+        has = one.pid == pid;
+    dbio_statistics_close(view);
+    return has;
+}
+
 static bool
 is_maximum(unsigned stat)
 {

@@ -29,8 +29,8 @@ static const char usage[] =
     "orphans      of these, writes: their bytes are old, new or a mixture\n"
     "turned away  processes that found no place and track for themselves alone\n"
     "\n"
-    "Exit status: 0 shown, also if there is no registry; 1 it is refused or cannot be read;\n"
-    "2 wrong usage.\n";
+    "Exit status: 0 shown, also if there is no registry; 1 it is refused or cannot be read, or\n"
+    "process PID does not use dbio; 2 wrong usage.\n";
 
 static bool
 is_wanted(const struct cli_wishes *wishes, int32_t pid)
@@ -114,6 +114,19 @@ print_json(const struct dbio_registry_view *view, const struct dbio_registry_inf
     fputs("]", stdout);
 }
 
+/* Does it use dbio, or has it, and is not forgotten? */
+static bool
+is_known(const struct dbio_registry_view *view, const struct cli_wishes *wishes)
+{
+    struct dbio_registry_process process = {.size = sizeof(process)};
+    unsigned i;
+
+    for (i = 0; dbio_registry_process(view, i, &process) == 0; i++)
+        if (is_wanted(wishes, process.pid))
+            return true;
+    return cli_has_counted(cli_statistics_path(wishes), wishes->pid);
+}
+
 /* Trouble with the one is not trouble with the other. */
 static int
 print_all_json(const struct dbio_registry_view *view, const struct dbio_registry_info *info,
@@ -167,6 +180,15 @@ cli_stat(int count, char **arguments)
     error = path == NULL ? -ENOENT : dbio_registry_open(path, &view);
     if (error == 0)
         error = dbio_registry_info(view, &info);
+    if (error == 0 && wishes.pid != 0 && !is_known(view, &wishes)) {
+        fprintf(stderr,
+                "dbio stat: process %" PRId32
+                " does not use dbio: it is not in %s (dbio stat lists "
+                "those that do; dbio doctor says why not)\n",
+                wishes.pid, cli_text(path));
+        dbio_registry_close(view);
+        return EXIT_TROUBLE;
+    }
     status = (wishes.json ? print_all_json : print_all_text)(view, &info, &wishes, path, error);
     dbio_registry_close(view);
     return fflush(stdout) != 0 ? EXIT_TROUBLE : status;

@@ -121,7 +121,9 @@ dbio__census_totals(const struct dbio_statistics_view *view, struct dbio_statist
         if (place->pid == 0)
             continue;
         dbio__board_add(&sums, place);
-        statistics->alive += lives(place) ? 1 : 0;
+        if (!lives(place))
+            continue;
+        statistics->alive++;
         statistics->off += place->off != 0 ? 1 : 0;
     }
     take_sums(statistics, &sums);
@@ -178,7 +180,7 @@ dbio__census_switch(const char *path, int32_t pid, bool on)
     for (i = 0; i < DBIO_BOARD_PLACES; i++) {
         struct dbio_place *place = dbio__board_place(memory, i);
 
-        if (place->pid == 0 || (pid != 0 && place->pid != pid))
+        if (place->pid == 0 || (pid != 0 && (place->pid != pid || !lives(place))))
             continue;
         found = true;
         place->off = !on;

@@ -157,7 +157,7 @@ take_policy_pair(void *target, const char *key, size_t key_length, const char *v
 static void
 parse_rule(char *line, const char *path, size_t number, const struct shim_rule *usual)
 {
-    char where[PATH_BYTES + 32], *pairs;
+    char where[PATH_BYTES + 32], *pairs, *rest;
 
     line[strcspn(line, "#\r")] = '\0';
     line += strspn(line, " \t");
@@ -171,10 +171,20 @@ parse_rule(char *line, const char *path, size_t number, const struct shim_rule *
     if (*pairs != '\0')
         *pairs++ = '\0';
     pairs += strspn(pairs, " \t");
-    pairs[strcspn(pairs, " \t")] = '\0';
+    rest = pairs + strcspn(pairs, " \t");
+    if (*rest != '\0')
+        *rest++ = '\0';
+    rest += strspn(rest, " \t");
+    (void)snprintf(where, sizeof(where), "%s: line %zu", path, number);
+    if (*rest != '\0')
+        complain("%s: position %zu: settings are separated by commas: '%.80s': left out", where,
+                 (size_t)(rest - line) + 1, rest);
+    if (*pairs == '\0') {
+        complain("%s: a pattern without key:value: '%.80s': left out", where, line);
+        return;
+    }
     policy_rules[policy_count].pattern = line;
     policy_rules[policy_count].rule = *usual;
-    (void)snprintf(where, sizeof(where), "%s: line %zu", path, number);
     parse_pairs(pairs, where, (size_t)(pairs - line), take_policy_pair,
                 &policy_rules[policy_count].rule);
     policy_count++;

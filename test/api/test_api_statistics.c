@@ -271,6 +271,31 @@ START_TEST(what_a_view_is_not_asked)
 }
 END_TEST
 
+START_TEST(a_process_that_has_ended_is_not_switched)
+{
+    struct dbio_context *context;
+    pid_t child;
+
+    name_file();
+    context = counting_context();
+    child = fork();
+    if (child == 0) {
+        struct dbio_context *own = counting_context(); /* and ends without giving its place back */
+
+        (void)own;
+        (void)raise(SIGKILL);
+    }
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+    ck_assert_uint_eq(totals().alive, 1);
+    ck_assert_int_eq(dbio_statistics_switch(path, child, 0), -ESRCH);
+    ck_assert_int_eq(dbio_statistics_switch(path, 0, 0), 0);
+    ck_assert_uint_eq(totals().off, 1);
+    ck_assert_int_eq(dbio_statistics_switch(path, 0, 1), 0);
+    ck_assert_int_eq(dbio_context_destroy(context), 0);
+    ck_assert_int_eq(unlink(path), 0);
+}
+END_TEST
+
 START_TEST(a_process_is_switched_off_and_on)
 {
     T_DIRECT_OR_SKIP(where);
@@ -315,6 +340,7 @@ t_suite(void)
     tcase_add_test(cases, another_file_is_refused_and_left_as_it_is);
     tcase_add_test(cases, a_wish_that_is_no_path);
     tcase_add_test(cases, what_a_view_is_not_asked);
+    tcase_add_test(cases, a_process_that_has_ended_is_not_switched);
     t_add_direct_test(cases, a_process_is_switched_off_and_on);
     suite_add_tcase(suite, cases);
     return suite;

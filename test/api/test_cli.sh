@@ -95,6 +95,8 @@ check_json "garbage in JSON" 1 '"refused" in x["why"]' "$dbio" top --json --regi
     done
     check "a process" 0 "coherence on.*$holder +cli_client +alive" "$dbio" stat
     check "only that" 0 "$holder" "$dbio" stat "$holder"
+    check "a process that has no part in it" 1 "process $$ does not use dbio" "$dbio" stat "$$"
+    check "so in JSON" 1 "process $$ does not use dbio" "$dbio" stat --json "$$"
     check_json "a process in JSON" 0 \
         'x["cross_process"] and [p for p in x["processes"] if p["alive"] and p["program"] == "cli_client"]' \
         "$dbio" stat --json

@@ -8,10 +8,14 @@ log_size=--innodb-log-file-size=16M # small: what it holds must be written to it
 # What start_server puts before "mariadbd"; a test may change it.
 prefix=()
 
-# give_up TEXT LOG: a failure that leaves nothing to go on with.
+# give_up TEXT LOG: a failure that leaves nothing to go on with. What the server says belongs to it.
 give_up() {
+    local log
     fail "$1"
-    [ ! -e "$2" ] || tail -n 25 "$2" | sed 's/^/    /'
+    for log in "$2" "$work/server.log"; do
+        [ ! -e "$log" ] || tail -n 25 "$log" | sed "s/^/    ${log##*/}: /"
+        [ "$2" != "$work/server.log" ] || break
+    done
     finish
 }
 

@@ -57,7 +57,8 @@ check_off() {
 
 check_policy() {
     fresh_counts
-    printf '# a comment\n\n%s mode:direct\n*.log role:log,mood:good\n' "*/plain" >"$work/policy"
+    printf '# a comment\n\n%s mode:direct\n*.log role:log,mood:good\n*.tmp\n*.ibd mode:auto role:temp\n' \
+        "*/plain" >"$work/policy"
     DBIO_CONF_MORE="policy:$work/policy,what:1" shimmed auto "$program" "$work" reads_and_writes \
         >"$work/out" 2>&1
     check "a rule by path sends a file direct" \
@@ -72,6 +73,9 @@ check_policy() {
     check "an unknown key is named with its place, and the rest is kept" \
         grep -q 'DBIO_CONF: position [0-9]*: unknown key' "$work/out"
     check "so it is in a policy file" grep -q 'policy: line 4: position [0-9]*: unknown key' "$work/out"
+    check "a pattern without settings is named" grep -q 'policy: line 5: .*without key:value' "$work/out"
+    check "so is what stands behind the settings" \
+        grep -q "policy: line 6: position 17: .*by commas: 'role:temp'" "$work/out"
 }
 
 # A mapping that the kernel refuses is no reason to stay in the page cache.
