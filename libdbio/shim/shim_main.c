@@ -187,43 +187,66 @@ shim_classify(int fd)
     }
     shim_leave();
     shim_put_errno(kept);
-    return entry != 0 ? entry : SHIM_UNMANAGED;
+    return entry != 0 && entry != SHIM_ANEW ? entry : SHIM_UNMANAGED;
 }
 
 void
 shim_forget(int fd)
 {
     int kept = shim_keep_errno();
+    struct dbio_file *file;
     uintptr_t entry;
 
     if (!shim_is_same_process())
         return;
     entry = shim_fdmap_exchange(fd, 0);
-    if (entry > SHIM_LEFT)
+    if (entry > SHIM_ANEW)
         close_file(shim_fdmap_file(entry));
+    while ((file = shim_fdmap_take_aside(fd)) != NULL)
+        close_file(file);
+    shim_put_errno(kept);
+}
+
+/* The descriptor stays open, so other threads may be using it at this moment, and with it the file:
+ * that is closed with the descriptor, or, if there is no memory to note that, never. */
+static void
+renounce(int fd, uintptr_t as)
+{
+    uintptr_t entry = shim_fdmap_exchange(fd, as);
+
+    if (entry <= SHIM_ANEW)
+        return;
+    if (as != SHIM_ANEW) {
+        shim_enter();
+        (void)dbio_demote(shim_fdmap_file(entry), DBIO_REASON_USED_UNTRACKED);
+        shim_leave();
+        shim_crew_wait(shim_fdmap_file(entry), -1);
+    }
+    (void)shim_fdmap_keep_aside(fd, shim_fdmap_file(entry));
+}
+
+void
+shim_let_go(int fd)
+{
+    int kept = shim_keep_errno();
+
+    /* Whoever does that again and again is left alone. */
+    if (shim_is_same_process())
+        renounce(fd, shim_fdmap_count_aside(fd) < SHIM_ASIDE - 1 ? SHIM_ANEW : SHIM_LEFT);
     shim_put_errno(kept);
 }
 
 void
 shim_disown(int fd, uintptr_t as)
 {
-    uintptr_t entry;
-
-    if (fd < 0 || !shim_is_same_process())
-        return;
-    entry = shim_fdmap_exchange(fd, as);
-    if (entry > SHIM_LEFT) {
-        shim_enter();
-        (void)dbio_demote(shim_fdmap_file(entry), DBIO_REASON_USED_UNTRACKED);
-        shim_leave();
-        close_file(shim_fdmap_file(entry));
-    }
+    if (fd >= 0 && shim_is_same_process())
+        renounce(fd, as);
 }
 
 uintptr_t
 shim_again(int fd)
 {
-    shim_forget(fd);
+    shim_let_go(fd);
     return shim_entry(fd);
 }
 

@@ -35,7 +35,7 @@ shim_entry(int fd)
 
     if (entry - SHIM_UNMANAGED <= SHIM_LEFT - SHIM_UNMANAGED || !shim_is_live())
         return SHIM_UNMANAGED;
-    return __builtin_expect(entry != 0, 1) ? entry : shim_classify(fd);
+    return __builtin_expect(entry > SHIM_ANEW, 1) ? entry : shim_classify(fd);
 }
 
 /* Only what is known already: for calls that alone do not make a file ours. */
@@ -44,7 +44,7 @@ shim_known(int fd)
 {
     uintptr_t entry = shim_fdmap_get(fd);
 
-    return entry <= SHIM_LEFT || !shim_is_live() ? SHIM_UNMANAGED : entry;
+    return entry <= SHIM_ANEW || !shim_is_live() ? SHIM_UNMANAGED : entry;
 }
 
 static inline void
@@ -61,6 +61,8 @@ shim_leave(void)
 
 /* The descriptor is about to be closed or to become another: gives its file up. */
 void shim_forget(int fd);
+/* The descriptor stays open, but is to be looked at anew. */
+void shim_let_go(int fd);
 /* A number that has just been given out: whatever is known of it is out of date. */
 static inline void
 shim_renew(int fd)

@@ -189,7 +189,7 @@ before_setfl(int fd, long flags)
         return;
     now = SHIM_NEXT(fcntl)(fd, F_GETFL);
     if (now >= 0 && (((long)now ^ flags) & (O_DIRECT | O_APPEND)) != 0)
-        shim_forget(fd);
+        shim_let_go(fd);
 }
 
 /* Every argument of fcntl(2) fits a pointer, and is passed on as one. */

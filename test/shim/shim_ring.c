@@ -9,6 +9,8 @@
 #include <fcntl.h>
 #include <libaio.h>
 #include <liburing.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -216,6 +218,116 @@ libaio(const char *directory)
     CHECK(close(fd) == 0);
 }
 
+/* Threads that read a file while another one begins to use it by libaio, or changes its flags; and
+ * numbers of descriptors that come free at that moment are taken for another file at once. */
+#define TURNS 400
+
+static _Atomic int shared_fd, stop;
+static char other_path[4096];
+
+static void *
+read_shared(void *argument)
+{
+    char *page = argument;
+    unsigned i;
+
+    for (i = 0; !atomic_load(&stop); i++) {
+        CHECK(pread(atomic_load(&shared_fd), page, PAGE, (off_t)(i % DEPTH) * PAGE) == PAGE);
+        CHECK(is_full_of(page, PAGE, (char)('a' + i % DEPTH % 26)));
+    }
+    return NULL;
+}
+
+static void *
+open_others(void *unused)
+{
+    (void)unused;
+    while (!atomic_load(&stop)) {
+        int fds[4], i;
+
+        for (i = 0; i < 4; i++)
+            CHECK((fds[i] = open(other_path, O_RDONLY)) >= 0);
+        for (i = 0; i < 4; i++)
+            CHECK(close(fds[i]) == 0);
+    }
+    return NULL;
+}
+
+static void
+submit_one(io_context_t queue, int fd)
+{
+    static _Alignas(PAGE) char page[PAGE];
+    struct iocb request, *list[1] = {&request};
+    struct io_event event;
+
+    io_prep_pread(&request, fd, page, PAGE, 0);
+    CHECK(io_submit(queue, 1, list) == 1);
+    while (io_getevents(queue, 1, 1, &event, NULL) != 1)
+        ;
+    CHECK((long)event.res == PAGE && is_full_of(page, PAGE, 'a'));
+}
+
+static void
+change_flags(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    CHECK(flags >= 0 && fcntl(fd, F_SETFL, flags & ~O_DIRECT) == 0);
+    (void)usleep(100);
+    CHECK(fcntl(fd, F_SETFL, flags) == 0);
+}
+
+static void
+changes_beside_readers(const char *directory)
+{
+    static _Alignas(PAGE) char mine[2][PAGE];
+    int turn, i, other;
+    pthread_t threads[3];
+    io_context_t queue = NULL;
+
+    CHECK(close(make_file(directory, 0)) == 0);
+    (void)snprintf(other_path, sizeof(other_path), "%s/other", directory);
+    CHECK((other = open(other_path, O_RDWR | O_CREAT | O_TRUNC, 0600)) >= 0);
+    memset(pages, 'Z', sizeof(pages));
+    CHECK(write(other, pages, sizeof(pages)) == sizeof(pages) && close(other) == 0);
+    CHECK(io_setup(1, &queue) == 0);
+    for (turn = 0; turn < TURNS; turn++) {
+        int fd = open(path, O_RDWR | O_DIRECT);
+
+        CHECK(fd >= 0);
+        atomic_store(&shared_fd, fd);
+        atomic_store(&stop, 0);
+        for (i = 0; i < 3; i++)
+            CHECK(pthread_create(&threads[i], NULL, i < 2 ? read_shared : open_others,
+                                 i < 2 ? mine[i] : NULL) == 0);
+        (void)usleep((unsigned)turn % 20 * 50);
+        if (turn % 3 != 0)
+            change_flags(fd);
+        if (turn % 3 != 1)
+            submit_one(queue, fd);
+        (void)usleep(100);
+        atomic_store(&stop, 1);
+        for (i = 0; i < 3; i++)
+            CHECK(pthread_join(threads[i], NULL) == 0);
+        CHECK(close(fd) == 0);
+    }
+    CHECK(io_destroy(queue) == 0);
+}
+
+/* Whoever changes a descriptor's flags again and again reads the same all the time. */
+static void
+flags_for_ever(const char *directory)
+{
+    int fd = make_file(directory, O_DIRECT), i;
+
+    for (i = 0; i < 3 * DEPTH; i++) {
+        change_flags(fd);
+        CHECK(pread(fd, pages[0], PAGE, (off_t)(i % DEPTH) * PAGE) == PAGE);
+        CHECK(is_full_of(pages[0], PAGE, (char)('a' + i % DEPTH % 26)));
+    }
+    CHECK(close(fd) == 0);
+}
+
 /* Who opens with O_DIRECT is told what is not aligned; who is mistaken is told as the kernel does. */
 static void
 mistakes(const char *directory)
@@ -280,6 +392,8 @@ static const struct {
     CASE(odd_requests),
     CASE(a_ring_after_fork),
     CASE(libaio),
+    CASE(changes_beside_readers),
+    CASE(flags_for_ever),
     CASE(posix_aio),
     CASE(mistakes),
 };
