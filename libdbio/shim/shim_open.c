@@ -157,26 +157,41 @@ dup(int fd)
     return opened(SHIM_NEXT(dup)(fd));
 }
 
+/* `target` is about to become another file's, or has just become it: a thread that uses it meanwhile
+ * gets to either, as without us. */
+static void
+change_target(int fd, int target)
+{
+    if (fd != target && target >= 0 && shim_fdmap_get(target) != 0)
+        shim_let_go(target);
+}
+
 /* The number that the program wants may be one of dbio's. dup2(2) may answer EBUSY, and so it
  * does: moving a descriptor that requests are using would be worse. */
 SHIM_EXPORT int
 dup2(int fd, int target)
 {
+    int result;
+
     if (fd != target && is_hidden(target))
         return (int)shim_answer(-EBUSY);
-    if (fd != target && target >= 0 && shim_fdmap_get(target) != 0)
-        shim_forget(target);
-    return SHIM_NEXT(dup2)(fd, target);
+    change_target(fd, target);
+    result = SHIM_NEXT(dup2)(fd, target);
+    change_target(fd, target);
+    return result;
 }
 
 SHIM_EXPORT int
 dup3(int fd, int target, int flags)
 {
+    int result;
+
     if (fd != target && is_hidden(target))
         return (int)shim_answer(-EBUSY);
-    if (fd != target && target >= 0 && shim_fdmap_get(target) != 0)
-        shim_forget(target);
-    return SHIM_NEXT(dup3)(fd, target, flags);
+    change_target(fd, target);
+    result = SHIM_NEXT(dup3)(fd, target, flags);
+    change_target(fd, target);
+    return result;
 }
 
 /* O_DIRECT and O_APPEND are what decided how the descriptor is used. */

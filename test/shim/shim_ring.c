@@ -277,6 +277,15 @@ change_flags(int fd)
     CHECK(fcntl(fd, F_SETFL, flags) == 0);
 }
 
+/* By another descriptor of the same file. */
+static void
+replace(int fd)
+{
+    int another = open(path, O_RDWR | O_DIRECT);
+
+    CHECK(another >= 0 && dup2(another, fd) == fd && close(another) == 0);
+}
+
 static void
 changes_beside_readers(const char *directory)
 {
@@ -305,6 +314,8 @@ changes_beside_readers(const char *directory)
             change_flags(fd);
         if (turn % 3 != 1)
             submit_one(queue, fd);
+        if (turn % 5 == 0)
+            replace(fd);
         (void)usleep(100);
         atomic_store(&stop, 1);
         for (i = 0; i < 3; i++)
