@@ -174,7 +174,7 @@ START_TEST(requests_in_the_same_pages_all_end_and_leave_one_truth)
 }
 END_TEST
 
-/* A page, and behind it none. */
+/* A page, and behind it one that nobody may touch. */
 static char *
 make_edge(void)
 {
@@ -182,7 +182,7 @@ make_edge(void)
         mmap(NULL, 2 * BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     ck_assert_ptr_ne(memory, MAP_FAILED);
-    ck_assert_int_eq(munmap(memory + BLOCK, BLOCK), 0);
+    ck_assert_int_eq(mprotect(memory + BLOCK, BLOCK, PROT_NONE), 0);
     memset(memory, 7, BLOCK);
     return memory;
 }
@@ -220,7 +220,7 @@ START_TEST(memory_that_is_too_small_is_told_and_the_batch_goes_on)
         t_file_verify(rig.path, T_SEED, BLOCK, SIZE - BLOCK);
         end();
     }
-    ck_assert_int_eq(munmap(edge, BLOCK), 0);
+    ck_assert_int_eq(munmap(edge, 2 * BLOCK), 0);
 }
 END_TEST
 
