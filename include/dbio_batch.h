@@ -78,13 +78,15 @@ DBIO_EXPORT int dbio_batch_destroy(struct dbio_batch *batch);
  *
  * Arguments: as of the synchronous calls. `flags`: theirs, and DBIO_LINK: the next request that is
  *            prepared begins after this one has done all that was asked of it; otherwise it, and all
- *            those linked behind it, complete with -ECANCELED. A chain ends at submit.
+ *            those linked behind it, complete with -ECANCELED, also those that are prepared after
+ *            it was cancelled. A chain ends at submit.
  *            A sync covers what had completed before it was submitted: link it behind writes.
  * Memory:    buffers, and the vector itself, must stay until the completion was taken out, also
  *            after cancel. The file stays open: dbio_close() answers -EBUSY.
  * Blocks:    no. Nothing happens before dbio_batch_submit().
  * Returns:   0.
- * Errors:    what the synchronous call would refuse at once (-EINVAL, -EBADF, -EFAULT), and
+ * Errors:    -EINVAL, -EBADF, -EFAULT as of the synchronous call, what else it may answer
+ *            (-EOPNOTSUPP, -ENOSPC) comes with the completion; and
  *            -EAGAIN  as many requests as the depth says: take completions out first.
  * Since:     0.1
  */
@@ -112,7 +114,8 @@ DBIO_EXPORT DBIO_MUST_USE int dbio_batch_allocate(struct dbio_batch *batch, stru
  * dbio_batch_submit() - start what was prepared.
  *
  * Blocks:    no; but see DBIO_NOWAIT, whose requests are carried out within the call.
- * Returns:   how many requests were prepared. Whatever becomes of one is told by its completion.
+ * Returns:   how many requests were prepared, without those that were cancelled: these have
+ *            completed. Whatever becomes of one is told by its completion.
  * Since:     0.1
  */
 DBIO_EXPORT DBIO_MUST_USE int dbio_batch_submit(struct dbio_batch *batch);

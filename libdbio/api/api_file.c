@@ -85,8 +85,7 @@ dbio_close(struct dbio_file *file)
 {
     int error = dbio__check_file(file);
 
-    /* Acquire pairs with the end of a batch's request. */
-    if (error == 0 && atomic_load_explicit(&file->batched, memory_order_acquire) != 0)
+    if (error == 0 && dbio__file_is_held(file))
         error = -EBUSY;
     return error != 0 ? error : dbio__file_close(file);
 }

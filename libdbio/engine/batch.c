@@ -222,13 +222,18 @@ hold_file(struct dbio_batch *batch, struct dbio_batch_request *request)
         return;
     if (!request->holds)
         batch->held = file;
-    atomic_fetch_add_explicit(&file->batched, 1, memory_order_relaxed);
+    dbio__file_hold(file);
 }
 
 void
 dbio__batch_add(struct dbio_batch *batch, struct dbio_batch_request *request)
 {
     hold_file(batch, request);
+    if (batch->broken) {
+        batch->broken = request->linked;
+        dbio__batch_finish(request, -ECANCELED);
+        return;
+    }
     if (batch->chain != NULL) {
         batch->chain->next = request;
         request->state = DBIO_BATCH_HELD;
@@ -245,6 +250,7 @@ dbio__batch_submit(struct dbio_batch *batch)
     int count = 0;
 
     batch->chain = NULL; /* a chain ends where its batch is submitted */
+    batch->broken = false;
     batch->announcer.now_ns = 0;
     while (!dbio__list_empty(&batch->prepared)) {
         struct dbio_batch_request *request =
@@ -357,6 +363,19 @@ find_front(struct dbio_batch *batch, const struct dbio_batch_request *request)
     return NULL;
 }
 
+/* The request is about to be cancelled, with those behind it. If its chain is still being prepared, that
+ * is what becomes of the next to join it, too. */
+static void
+break_chain(struct dbio_batch *batch, const struct dbio_batch_request *request)
+{
+    while (request != NULL && request != batch->chain)
+        request = request->next;
+    if (request == NULL)
+        return;
+    batch->chain = NULL;
+    batch->broken = true;
+}
+
 static int
 cancel_request(struct dbio_batch *batch, struct dbio_batch_request *request)
 {
@@ -364,8 +383,7 @@ cancel_request(struct dbio_batch *batch, struct dbio_batch_request *request)
 
     switch (request->state) {
     case DBIO_BATCH_PREPARED:
-        if (batch->chain != NULL)
-            batch->chain = NULL; /* what would have come behind it stands alone */
+        break_chain(batch, request);
         dbio__list_remove(&request->link);
         dbio__batch_finish(request, -ECANCELED);
         return 0;
@@ -373,7 +391,7 @@ cancel_request(struct dbio_batch *batch, struct dbio_batch_request *request)
         front = find_front(batch, request);
         if (front != NULL)
             front->next = NULL;
-        batch->chain = NULL;
+        break_chain(batch, request);
         dbio__batch_finish(request, -ECANCELED);
         return 0;
     case DBIO_BATCH_RIDING:

@@ -81,6 +81,7 @@ struct dbio_batch {
     struct dbio_link ready; /* whose predecessor in a chain is done */
     unsigned done_count;
     struct dbio_batch_request *chain; /* the last prepared, if it is linked */
+    bool broken; /* it was, and has been cancelled: so is what is prepared next */
     unsigned in_ring, in_crew;
     bool collecting;
     struct dbio_file *held; /* not to be closed while held_count requests of it are not done: an */

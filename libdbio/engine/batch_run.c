@@ -322,8 +322,7 @@ let_file_go(struct dbio_batch_request *request)
 {
     if (!request->holds && --request->batch->held_count > 0)
         return;
-    /* Release pairs with the acquire of dbio_close(): nothing of ours uses the file any more. */
-    atomic_fetch_sub_explicit(&request->transfer.file->batched, 1, memory_order_release);
+    dbio__file_let_go(request->transfer.file);
 }
 
 void
@@ -366,6 +365,21 @@ dbio__batch_start_ready(struct dbio_batch *batch)
     }
 }
 
+/* After a call that came to `answer`: all, or up to the end of the file; more of the same; or the rest
+ * through the cache, where a direct call has ended between two blocks. */
+static int
+what_is_left(const struct dbio_batch_request *request, int64_t answer)
+{
+    const struct dbio_transfer *t = &request->transfer;
+
+    if (t->length == 0 || answer == 0)
+        return DBIO_TRANSFER_OVER;
+    if (request->settled.choice.route == DBIO_ROUTE_DIRECT &&
+        !dbio__is_aligned((uint64_t)answer, t->file->inode->facts.offset_align))
+        return dbio__transfer_short(t);
+    return DBIO_TRANSFER_BEGIN;
+}
+
 /* The transfer's answer, and that of the flush behind it. What is left to do takes another call, and
  * may take long: the crew's. */
 static void
@@ -375,6 +389,7 @@ judge_transfer(struct dbio_batch_request *request)
     bool direct = request->settled.choice.route == DBIO_ROUTE_DIRECT;
     int64_t answer = request->answers[0], flushed = request->answers[1];
     uint64_t end;
+    int begun;
 
     if (answer == -EAGAIN || answer == -EINTR || answer == -EINVAL || answer == -EOPNOTSUPP ||
         (answer == -ENOSPC && t->durable) || (answer == -EDQUOT && t->durable)) {
@@ -402,12 +417,10 @@ judge_transfer(struct dbio_batch_request *request)
     if (direct)
         count(request, DBIO_STAT_DIRECT_BYTES, (uint64_t)answer);
     dbio__transfer_moved(t, (size_t)answer);
-    if (t->length > 0 && answer > 0 &&
-        !(direct && !t->write &&
-          !dbio__is_aligned((uint64_t)answer, t->file->inode->facts.offset_align) &&
-          dbio__transfer_short(t) == DBIO_TRANSFER_OVER)) {
+    begun = what_is_left(request, answer);
+    if (begun != DBIO_TRANSFER_OVER) {
         count(request, DBIO_STAT_CONTINUED, 1);
-        give_to_crew(request, false, DBIO_TRANSFER_BEGIN);
+        give_to_crew(request, false, begun);
         return;
     }
     dbio__batch_finish(request, rest_of(request, DBIO_TRANSFER_OVER));

@@ -142,6 +142,7 @@ dbio__context_after_fork(bool child)
         struct dbio_context *context = DBIO_CONTAINER_OF(link, struct dbio_context, link);
 
         if (child) {
+            atomic_store(&context->batches, 0); /* they are the parent's */
             dbio__bounce_in_child(&context->bounce);
             dbio__buffers_in_child(&context->buffers);
             dbio__buffers_in_child(&context->ahead);

@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "core/settings.h"
 #include "engine/arbitration.h"
+#include "engine/fork.h"
 #include "os/clock.h"
 #include "os/open.h"
 #include "os/sys.h"
@@ -381,6 +382,32 @@ dbio__file_close(struct dbio_file *file)
     atomic_fetch_sub(&file->context->files, 1);
     dbio__pool_give(&files, &file->pooled);
     return (int)dbio__err_first(latched, error);
+}
+
+void
+dbio__file_hold(struct dbio_file *file)
+{
+    uint64_t ours = (uint64_t)dbio__fork_generation() << 32;
+    uint64_t held = atomic_load_explicit(&file->batched, memory_order_relaxed), next;
+
+    do
+        next = (held >> 32 == ours >> 32 ? held : ours) + 1;
+    while (!atomic_compare_exchange_weak(&file->batched, &held, next));
+}
+
+void
+dbio__file_let_go(struct dbio_file *file)
+{
+    /* Release pairs with the acquire below: nothing of the batch's uses the file any more. */
+    atomic_fetch_sub_explicit(&file->batched, 1, memory_order_release);
+}
+
+bool
+dbio__file_is_held(const struct dbio_file *file)
+{
+    uint64_t held = atomic_load_explicit(&file->batched, memory_order_acquire);
+
+    return (uint32_t)held != 0 && held >> 32 == dbio__fork_generation();
 }
 
 int

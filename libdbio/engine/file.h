@@ -18,7 +18,7 @@ struct dbio_file {
     struct dbio_descriptors *descriptors;
     struct dbio_file_options options; /* validated, defaults filled in */
     bool readable, writable;
-    _Atomic uint32_t batched;  /* by batches: with requests of it that are not done */
+    _Atomic uint64_t batched;  /* fork generation << 32 | holds by batches of that process */
     struct dbio_standing wish; /* its standing as long as nothing speaks against direct I/O */
     /* Reads of fewer bytes go through the page cache, whatever the file can do and whatever becomes
      * of it: what it was opened for wishes so. 0: no such reads. */
@@ -64,6 +64,11 @@ dbio__file_direct(struct dbio_file *file)
 bool dbio__file_is_true(const struct dbio_file *file);
 /* Is `fd` one of dbio's own, which the program does not know? Lock-free. */
 bool dbio__file_owns(int fd);
+
+/* Between them the handle cannot be closed. Not by a batch of the parent of this process. */
+void dbio__file_hold(struct dbio_file *file);
+void dbio__file_let_go(struct dbio_file *file);
+bool dbio__file_is_held(const struct dbio_file *file);
 
 /* The standing of the handle now. */
 struct dbio_standing dbio__file_standing(const struct dbio_file *file);

@@ -323,6 +323,100 @@ START_TEST(what_can_be_cancelled_says_so_and_what_cannot_too)
 }
 END_TEST
 
+/* Prepares a write to page `at`, which is linked to the next or not. */
+static void
+link_write(struct dbio_batch *batch, const struct t_rig *rig, void *memory, int at, bool linked)
+{
+    ck_assert_int_eq(dbio_batch_write(batch, rig->file, memory, T_PAGE, (off_t)T_PAGE * at,
+                                      linked ? DBIO_LINK : 0, (uint64_t)at),
+                     0);
+}
+
+/* All that were prepared have completed: those of `cancelled`, a bit for each page, with -ECANCELED. */
+static void
+verify_cancelled(struct dbio_batch *batch, unsigned count, unsigned cancelled)
+{
+    struct dbio_completion all[8];
+    unsigned i, got = 0;
+
+    ck_assert_int_ge(dbio_batch_submit(batch), 0);
+    while (got < count)
+        got += (unsigned)dbio_batch_wait(batch, count - got, NEVER, all + got, 8 - got);
+    for (i = 0; i < count; i++)
+        ck_assert_int_eq(all[i].result,
+                         (cancelled >> all[i].user_data & 1) != 0 ? -ECANCELED : (int64_t)T_PAGE);
+}
+
+START_TEST(what_joins_a_chain_that_was_cancelled_is_cancelled_and_no_other)
+{
+    struct t_rig rig = t_rig(t_scratch(), DBIO_MODE_DIRECT, SIZE);
+    struct dbio_batch *batch = batch_of(rig.context, 8, _i == 1);
+    void *memory = t_patterned(T_PAGE, T_NEW, 0);
+
+    link_write(batch, &rig, memory, 0, true);
+    ck_assert_int_eq(dbio_batch_cancel(batch, 0), 0);
+    link_write(batch, &rig, memory, 1, true);
+    link_write(batch, &rig, memory, 2, false);
+    link_write(batch, &rig, memory, 3, false); /* stands alone */
+    verify_cancelled(batch, 4, 1 << 0 | 1 << 1 | 1 << 2);
+    link_write(batch, &rig, memory, 0, true);
+    link_write(batch, &rig, memory, 1, true);
+    ck_assert_int_eq(dbio_batch_cancel(batch, 1), 0); /* one that is held */
+    link_write(batch, &rig, memory, 2, false);
+    verify_cancelled(batch, 3, 1 << 1 | 1 << 2);
+    link_write(batch, &rig, memory, 0, false);
+    link_write(batch, &rig, memory, 1, true);
+    link_write(batch, &rig, memory, 2, true);
+    ck_assert_int_eq(dbio_batch_cancel(batch, 0), 0); /* of another chain */
+    link_write(batch, &rig, memory, 3, false);
+    ck_assert_int_eq(dbio_batch_cancel(batch, 3), 0);
+    verify_cancelled(batch, 4, 1 << 0 | 1 << 3);
+    link_write(batch, &rig, memory, 0, true);
+    ck_assert_int_eq(dbio_batch_cancel(batch, 0), 0);
+    ck_assert_int_eq(dbio_batch_submit(batch), 0); /* there the chain ends */
+    link_write(batch, &rig, memory, 1, false);
+    verify_cancelled(batch, 2, 1 << 0);
+    ck_assert_int_eq(dbio_batch_destroy(batch), 0);
+    t_close(rig.context, rig.file);
+}
+END_TEST
+
+/* The read has met the end of the file, between two blocks; nobody looks until there is more. */
+START_TEST(a_file_that_grows_behind_a_read_stays_what_it_is)
+{
+    T_DIRECT_OR_SKIP(where);
+    struct t_rig rig = t_rig(where->directory, DBIO_MODE_DIRECT, 1000000);
+    size_t length = 128 * KIB, offset = 950272, old = 1000000 - 950272, i;
+    unsigned char *memory = t_aligned(length), *page = t_aligned(T_PAGE);
+    struct dbio_completion one;
+    struct dbio_batch *batch;
+    int holes;
+
+    for (holes = 0; holes < 2; holes++) {
+        batch = batch_of(rig.context, 8, false);
+        if (holes == 1) {
+            ck_assert_int_eq(dbio_truncate(rig.file, 4096), 0);
+            ck_assert_int_eq(dbio_truncate(rig.file, 1000000), 0);
+        }
+        memset(memory, 7, length);
+        ck_assert_int_eq(dbio_batch_read(batch, rig.file, memory, length, (off_t)offset, 0, 1), 0);
+        ck_assert_int_eq(dbio_batch_submit(batch), 1);
+        usleep(50000);
+        ck_assert_int_eq(dbio_pwrite(rig.file, page, T_PAGE, (off_t)(2048 * KIB), 0), T_PAGE);
+        ck_assert_int_eq(dbio_batch_wait(batch, 1, NEVER, &one, 1), 1);
+        ck_assert_msg(one.result == (int64_t)length || one.result == (int64_t)old, "%lld",
+                      (long long)one.result);
+        if (holes == 0)
+            t_pattern_verify(memory, old, T_SEED, offset);
+        for (i = holes == 0 ? old : 0; i < (size_t)one.result; i++)
+            ck_assert_uint_eq(memory[i], 0);
+        ck_assert_uint_eq(t_why(rig.file).standing_direct, 1);
+        ck_assert_int_eq(dbio_batch_destroy(batch), 0);
+    }
+    t_close(rig.context, rig.file);
+}
+END_TEST
+
 START_TEST(more_than_the_depth_is_refused_and_nothing_is_lost)
 {
     struct t_rig rig = t_rig(t_scratch(), DBIO_MODE_BUFFERED, SIZE);
@@ -434,7 +528,8 @@ START_TEST(fork_leaves_the_batch_with_the_parent)
             dbio_batch_read(own, rig.file, page, T_PAGE, (off_t)(64 * T_PAGE), 0, 5) == 0 &&
             dbio_batch_read(own, rig.file, (char *)page + 1, 100, 0, 0, 5) == 0 &&
             dbio_batch_submit(own) == 2 && dbio_batch_wait(own, 2, NEVER, all, 2) == 2 &&
-            dbio_batch_destroy(own) == 0;
+            dbio_batch_destroy(own) == 0 && dbio_close(rig.file) == 0 &&
+            dbio_context_destroy(rig.context) == 0;
 
         _exit(right ? 0 : 1);
     }
@@ -488,6 +583,9 @@ t_suite(void)
     tcase_add_test(cases, each_file_of_a_batch_stays_open_until_the_last_request_of_it_is_done);
     tcase_add_test(cases, a_thread_does_not_wait_for_its_own_completions);
     tcase_add_loop_test(cases, what_can_be_cancelled_says_so_and_what_cannot_too, 0, 2);
+    tcase_add_loop_test(cases, what_joins_a_chain_that_was_cancelled_is_cancelled_and_no_other, 0,
+                        2);
+    t_add_direct_test(cases, a_file_that_grows_behind_a_read_stays_what_it_is);
     tcase_add_loop_test(cases, more_than_the_depth_is_refused_and_nothing_is_lost, 0, 2);
     tcase_add_test(cases, mistakes_are_told_and_change_nothing);
     tcase_add_test(cases, a_batch_is_its_threads_alone);
