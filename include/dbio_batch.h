@@ -64,7 +64,8 @@ DBIO_EXPORT DBIO_MUST_USE int dbio_batch_create(struct dbio_context *context,
  * dbio_batch_destroy() - wait for what is outstanding, and give the batch up.
  *
  * Effect:    prepared requests are dropped, outstanding ones are waited for; their completions are
- *            lost. In the thread of the batch, before that thread ends.
+ *            lost. In the thread of the batch, before that thread ends: later nobody can, and the
+ *            files of its requests and its context answer -EBUSY to whoever would close them.
  * Blocks:    for outstanding requests.
  * Since:     0.1
  */
